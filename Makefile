@@ -1,0 +1,90 @@
+# The menu. `make run` to look at it, `make test` to check it; the rest is for those who change it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# No build isolation: what builds a package comes from requirements/build.txt, by hash, like all else.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+LOCKED := install --no-build-isolation --use-pep517 --require-hashes
+EDITABLE := install --no-build-isolation --no-deps --editable .
+QUIETLY := > $(VENV)/pip.log 2>&1 || { cat $(VENV)/pip.log >&2; exit 1; }
+PIP_TOOLS := pip-tools==7.6.2
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-full test-setup lint format types contracts suites bench reference lock clean
+
+help: ## Show this menu
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: $(VENV)/.runtime ## Run every room on loopback, data under ./var; Ctrl-C drains and stops
+	@home="$${APPLIANCE__HOME:-$(CURDIR)/var}"; APPLIANCE__HOME="$$home" exec $(BIN)/appliance run --sample
+
+test: test-setup $(VENV)/.test lint types contracts suites ## Install what the tests need and run them all
+
+test-full: test-setup $(VENV)/.test ## The soak and scale tests on top; takes hours
+	$(BIN)/pytest -m full
+
+test-setup: ## Install the programs the tests talk to (root), or name what is missing
+	@tests/setup.sh
+
+lint: $(VENV)/.test ## Check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.test ## Mend style and formatting
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.test ## Check types
+	$(BIN)/mypy
+
+contracts: $(VENV)/.test ## Check which package may import which
+	$(BIN)/lint-imports
+
+suites: $(VENV)/.test ## Run the test suites: in parallel, then those that need the machine alone
+	$(BIN)/pytest -n 2 --dist worksteal -m "not serial and not full"
+	$(BIN)/pytest -m "serial and not full"
+
+bench: $(VENV)/.test ## Measure; prints a table, judges nothing
+	$(BIN)/python -m tests.benchmarks
+
+reference: $(VENV)/.test ## Rewrite the table of docs/configuration.md
+	$(BIN)/python -m tests.architecture.reference docs/configuration.md
+
+# On the oldest supported Python, because versions are chosen for it.
+lock: ## Choose versions anew and write the locks with their hashes
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip --quiet install $(PIP_TOOLS)
+	cd requirements && for name in build runtime test; do \
+	  CUSTOM_COMPILE_COMMAND="make lock" ../$(VENV)-lock/bin/pip-compile --quiet --upgrade --generate-hashes \
+	    --allow-unsafe --strip-extras --no-header --no-emit-index-url --no-emit-trusted-host \
+	    --no-emit-find-links --output-file $$name.txt $$name.in || exit 1; done
+
+clean: ## Remove what make built; data under ./var stays
+	rm -rf $(VENV) $(VENV)-lock build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find appliance pki tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name it by make PYTHON=python3.11" >&2; exit 1; }
+	@rm -rf $(VENV)
+	@if $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then $(PYTHON) -m venv $(VENV); \
+	elif $(PYTHON) -m virtualenv --version >/dev/null 2>&1; then $(PYTHON) -m virtualenv --quiet $(VENV); \
+	else echo "$(PYTHON) cannot make virtual environments: apt install python3-venv" >&2; exit 1; fi
+	@touch $@
+
+$(VENV)/.build: $(VENV)/.created requirements/build.txt
+	@echo "Installing what builds packages ..."
+	@$(PIP) install --require-hashes --requirement requirements/build.txt $(QUIETLY)
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.build requirements/runtime.txt setup.cfg
+	@echo "Installing the appliance and what it needs ..."
+	@$(PIP) $(LOCKED) --requirement requirements/runtime.txt $(QUIETLY)
+	@$(PIP) $(EDITABLE) $(QUIETLY)
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.runtime requirements/test.txt
+	@echo "Installing what the tests need ..."
+	@$(PIP) $(LOCKED) --requirement requirements/test.txt $(QUIETLY)
+	@touch $@

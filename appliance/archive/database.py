@@ -1,0 +1,149 @@
+"""The SQLite connection: one per thread, every pragma in one place.
+
+No other module imports the driver. pysqlite3 carries a current SQLite: versions 3.7.0 to 3.51.2
+can corrupt a write-ahead log that several processes share, and Debian 12 ships one of them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pysqlite3.dbapi2 as driver
+
+from appliance.errors import ArchiveError, ArchiveFailed, Busy, ConfigurationError, DiskFull
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection, Row
+else:
+    Connection = Row = Any
+
+__all__ = ["Connection", "Database", "Row", "translated"]
+
+MINIMUM_SQLITE = (3, 51, 3)
+BUSY_SECONDS = 30
+JOURNAL_LIMIT_BYTES = 64 << 20
+
+PRAGMAS = (
+    f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA mmap_size = 0",
+    f"PRAGMA journal_size_limit = {JOURNAL_LIMIT_BYTES}",
+    "PRAGMA wal_autocheckpoint = 0",
+    "PRAGMA temp_store = MEMORY",
+)
+
+FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})
+BUSY = frozenset({"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED"})
+
+
+class Database:
+    """One database file, opened once per thread. Safe to share between threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember `path`; nothing is opened yet. Raises ConfigurationError for an unsafe SQLite."""
+        if driver.sqlite_version_info < MINIMUM_SQLITE:
+            wanted = ".".join(map(str, MINIMUM_SQLITE))
+            raise ConfigurationError(
+                f"SQLite {driver.sqlite_version} can corrupt a database shared by several processes",
+                hint=f"install the locked pysqlite3, which bundles SQLite {wanted} or newer",
+            )
+        self.path = path
+        self._local = threading.local()
+        self._opened: list[Connection] = []
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give this thread's connection inside one snapshot; nothing can be written through it."""
+        cx = self._connection()
+        with translated():
+            cx.execute("BEGIN")
+            try:
+                yield cx
+            finally:
+                if cx.in_transaction:
+                    cx.execute("ROLLBACK")
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give this thread's connection inside one immediate transaction.
+
+        On a normal exit the transaction is committed and on disk (synchronous=FULL); on an
+        exception it is rolled back. Raises DiskFull, ArchiveFailed, or a retryable ArchiveError
+        when another process held the write lock for BUSY_SECONDS.
+        """
+        cx = self._connection()
+        with translated():
+            cx.execute("BEGIN IMMEDIATE")
+            try:
+                yield cx
+                cx.execute("COMMIT")
+            finally:
+                if cx.in_transaction:
+                    cx.execute("ROLLBACK")
+
+    def data_version(self) -> int:
+        """Return a number that changes when another connection has committed; no lock is taken."""
+        with translated():
+            row = self._connection().execute("PRAGMA data_version").fetchone()
+        return cast(int, row[0])
+
+    def checkpoint(self, *, truncate: bool = False) -> None:
+        """Copy the write-ahead log into the database. Only the housekeeper calls this."""
+        mode = "TRUNCATE" if truncate else "PASSIVE"
+        with translated():
+            self._connection().execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+
+    def close(self) -> None:
+        """Close the connections of every thread; using one afterwards opens it anew."""
+        with self._lock:
+            for cx in self._opened:
+                cx.close()
+            self._opened.clear()
+            self._local = threading.local()
+
+    def _connection(self) -> Connection:
+        cx = getattr(self._local, "cx", None)
+        if cx is None:
+            with translated():
+                cx = connect(self.path)
+            self._local.cx = cx
+            with self._lock:
+                self._opened.append(cx)
+        return cast(Connection, cx)
+
+
+def connect(path: Path) -> Connection:
+    """Open `path` with every pragma set; explicit transactions only."""
+    cx = driver.connect(str(path), isolation_level=None, check_same_thread=False, cached_statements=256)
+    cx.row_factory = driver.Row
+    for pragma in PRAGMAS:
+        cx.execute(pragma).fetchall()
+    return cast(Connection, cx)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the driver's errors into the archive's, by SQLite's own result code."""
+    try:
+        yield
+    except driver.Error as error:
+        raise _translate(error) from error
+
+
+def _translate(error: Exception) -> ArchiveError:
+    name = str(getattr(error, "sqlite_errorname", "") or "")
+    if name in FULL:
+        return DiskFull("the disk that holds the database is full", hint="free some space on it")
+    if name in BUSY:
+        return Busy("another process holds the database's write lock", hint="try again in a moment")
+    if name.startswith(("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return ArchiveFailed(f"the database failed: {name}", hint="check the disk, then run appliance fsck")
+    return ArchiveError(f"the database refused a statement: {name or type(error).__name__}: {error}")

@@ -1,0 +1,118 @@
+"""Events: what every sink is told of a new current version, written beside the index rows (invariant 2).
+
+Three kinds per object: "state" (the series as it stands now), "image" (the instance's attributes)
+and "object" (the pixels; its record is what a receiver will say it stored). The payloads are made
+here, from the rows just written, so that what a sink is told is what the index holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from appliance.archive.database import Connection
+from appliance.archive.settings import ArchiveSettings
+from appliance.model.cloud import Context, image_record, state_record, store_record
+from appliance.model.records import Value
+
+Values = Mapping[str, Value]
+
+INSERT_EVENT = """
+INSERT INTO event (tenant, kind, study_uid, series_uid, sop_uid, version_id, message_key, payload,
+  revision, trace_id, traceparent, created_at)
+VALUES (:tenant, :kind, :study_uid, :series_uid, :sop_uid, :version_id, :message_key, :payload,
+  :revision, :trace_id, :traceparent, :created_at) RETURNING id
+"""
+
+INSERT_DELIVERIES = """
+INSERT INTO delivery (sink, event_id, series_key, state, attempts, not_before, created_at, updated_at)
+SELECT name, ?1, ?2, 'pending', 0, 0, ?3, ?3 FROM sink WHERE active = 1
+"""
+
+UNTOUCHED_STATE = """
+SELECT id FROM event e WHERE e.tenant = ? AND e.study_uid = ? AND e.series_uid = ? AND e.kind = 'state'
+  AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.event_id = e.id AND d.state <> 'pending')
+ORDER BY e.id DESC LIMIT 1
+"""
+
+RENEW_STATE = """
+UPDATE event SET payload = :payload, message_key = :message_key, revision = :revision, trace_id = :trace_id,
+  traceparent = :traceparent WHERE id = :id
+"""
+
+
+class Announcer:
+    """Makes the events of one box."""
+
+    def __init__(self, settings: ArchiveSettings) -> None:
+        """Take tenant, site and time zone from the settings."""
+        self._settings = settings
+
+    def announce(
+        self, cx: Connection, version_id: int, revision: int, traceparent: str, now: int
+    ) -> tuple[str, ...]:
+        """Add the events and deliveries of a current version; return marks of what had to be cut or made up.
+
+        A state event that no sink has been handed yet is brought up to date instead of followed
+        by another, so a growing series costs one state record per delivery, not one per image.
+        """
+        version, instance, series, study = _rows(cx, version_id)
+        context = Context(
+            tenant=self._settings.tenant,
+            site=self._settings.site,
+            timezone=self._settings.timezone,
+            revision=revision,
+            now=now,
+        )
+        records = {
+            "state": state_record(context, study, series),
+            "image": image_record(context, study, series, instance, version),
+            "object": store_record(context, study, instance, version),
+        }
+        shared: dict[str, Value] = {
+            "tenant": self._settings.tenant,
+            "study_uid": version["study_uid"],
+            "series_uid": version["series_uid"],
+            "revision": revision,
+            "trace_id": version["trace_id"],
+            "traceparent": traceparent,
+            "created_at": now,
+        }
+        own: dict[str, Value] = {"sop_uid": version["sop_uid"], "version_id": version_id}
+        nothing: dict[str, Value] = {"sop_uid": None, "version_id": None}
+        for kind, record in records.items():
+            message = {"kind": kind, "payload": record.text, "message_key": record.key}
+            if kind == "state":
+                _put_state(cx, {**shared, **nothing, **message})
+            else:
+                _put(cx, {**shared, **own, **message})
+        return tuple(dict.fromkeys(mark for record in records.values() for mark in record.marks))
+
+
+def _rows(cx: Connection, version_id: int) -> tuple[Values, Values, Values, Values]:
+    version = _one(cx, "SELECT * FROM version WHERE id = ?", version_id)
+    tenant, study, series, sop = (version[n] for n in ("tenant", "study_uid", "series_uid", "sop_uid"))
+    return (
+        version,
+        _one(cx, "SELECT * FROM instance WHERE tenant = ? AND sop_uid = ?", tenant, sop),
+        _one(cx, "SELECT * FROM series WHERE tenant = ? AND study_uid = ? AND series_uid = ?", tenant, study, series),
+        _one(cx, "SELECT * FROM study WHERE tenant = ? AND study_uid = ?", tenant, study),
+    )
+
+
+def _one(cx: Connection, statement: str, *values: Value) -> Values:
+    return dict(cx.execute(statement, values).fetchone())
+
+
+def _put_state(cx: Connection, values: Values) -> None:
+    found = cx.execute(UNTOUCHED_STATE, [values[n] for n in ("tenant", "study_uid", "series_uid")]).fetchone()
+    if found is None:
+        _put(cx, values)
+    else:
+        cx.execute(RENEW_STATE, {**values, "id": found[0]})
+
+
+def _put(cx: Connection, values: Values) -> None:
+    rows = cx.execute(INSERT_EVENT, values).fetchall()
+    series_key = f"{values['study_uid']}/{values['series_uid']}"
+    cx.execute(INSERT_DELIVERIES, (rows[0][0], series_key, values["created_at"]))
+

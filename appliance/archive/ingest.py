@@ -1,0 +1,216 @@
+"""Ingest: the one use case behind every door (C-STORE, STOW-RS, import).
+
+The order is the promise. Bytes first: the file is fsynced, renamed into place, and every
+directory that changed is fsynced. Then one transaction: index rows, events, deliveries and the
+custody line together. Only then does the caller hear of success. A crash in between leaves at most
+a file without a row, which fsck repairs, and never a row without a file.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import IO
+
+from appliance.archive.arrival import SpooledObject
+from appliance.archive.committer import Committer
+from appliance.archive.files import DirectoryTree, fsync
+from appliance.archive.group2 import ByteStream, Labels, NotPart10, read_labels
+from appliance.archive.header import HeaderError, read_header
+from appliance.archive.index import Blob, Content, find_version
+from appliance.archive.database import Database, Row
+from appliance.archive.placement import Placement
+from appliance.archive.quarantine import Quarantine
+from appliance.archive.register import Register
+from appliance.archive.reserve import Reserve
+from appliance.archive.settings import ArchiveSettings
+from appliance.archive.spool import Spool
+from appliance.errors import ArchiveFailed, Misidentified, Unacceptable, Unparseable
+from appliance.failpoints import failpoint
+from appliance.model.records import Header, Origin, Result, Stored
+from appliance.model.uid import derive_trace_id
+
+CHUNK_BYTES = 1 << 20
+
+
+class Arrival:
+    """One object being received. Exactly one of `finish` and `discard` ends it."""
+
+    def __init__(
+        self, ingest: Ingest, spooled: SpooledObject, *, labels_bind: bool, study_uid: str = ""
+    ) -> None:
+        """Made by Ingest.begin. `labels_bind`: the sender's UIDs are a claim to be checked; so is `study_uid`."""
+        self._ingest = ingest
+        self._spooled = spooled
+        self._labels_bind = labels_bind
+        self._study_uid = study_uid
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append data set bytes as transferred; nothing is durable yet.
+
+        Raises DiskFull, TooLarge or ArchiveFailed; the arrival must then be discarded.
+        """
+        self._spooled.write(data)
+
+    def finish(self) -> Stored:
+        """Store the object. On return it is durable: bytes, index, events, custody.
+
+        Raises Unparseable or Misidentified (the bytes are then in quarantine, quota permitting),
+        DiskFull (nothing is kept), ArchiveFailed (answer no success; restart the process).
+        """
+        try:
+            return self._ingest.store(
+                self._spooled, labels_bind=self._labels_bind, study_uid=self._study_uid
+            )
+        finally:
+            self._spooled.discard()
+
+    def discard(self) -> None:
+        """Forget the object. Safe to repeat."""
+        self._spooled.discard()
+
+
+class Ingest:
+    """Takes objects in, one call at a time per arrival; safe to use from many threads."""
+
+    def __init__(
+        self, settings: ArchiveSettings, database: Database, committer: Committer, spool: Spool,
+        register: Register, quarantine: Quarantine,
+    ) -> None:  # fmt: skip
+        """Wire the parts of one archive together."""
+        self._settings = settings
+        self._database = database
+        self._committer = committer
+        self._spool = spool
+        self._register = register
+        self._quarantine = quarantine
+        self._failed = threading.Event()
+        self._reserve = Reserve(settings.home, settings.reserve_bytes)
+        self._placement = Placement(settings.root, settings.tenant, DirectoryTree(settings.root))
+
+    def begin(self, origin: Origin, *, transfer_syntax_uid: str, sop_class_uid: str, sop_uid: str) -> Arrival:
+        """Start receiving an object under the UIDs that the command names. Raises DiskFull, ArchiveFailed."""
+        labels = Labels(sop_class_uid, sop_uid, transfer_syntax_uid)
+        return Arrival(self, self._spooled(labels, origin), labels_bind=True)
+
+    def receive_file(self, stream: ByteStream, origin: Origin, *, study_uid: str = "") -> Stored:
+        """Store a DICOM file (PS3.10) read from `stream`; durable on return.
+
+        `study_uid`: the one study that is allowed, any if empty; another one raises Misidentified
+        and nothing is kept. Our own group 2 replaces the file's; the data set keeps its bytes. Raises as Arrival does,
+        and Unacceptable when the stream is no DICOM file at all (nothing is then kept).
+        """
+        try:
+            labels, start = read_labels(stream)
+        except NotPart10 as error:
+            raise Unacceptable(str(error), hint="send DICOM files with preamble and group 2") from error
+        arrival = Arrival(self, self._spooled(labels, origin), labels_bind=False, study_uid=study_uid)
+        try:
+            arrival.write(start)
+            while chunk := stream.read(CHUNK_BYTES):
+                arrival.write(chunk)
+            return arrival.finish()
+        finally:
+            arrival.discard()
+
+    def store(self, spooled: SpooledObject, *, labels_bind: bool, study_uid: str = "") -> Stored:
+        """Carry a complete spooled object through every step; see Arrival.finish.
+
+        After one ArchiveFailed every later call fails too: the disk has lied once, and only a
+        fresh process that reads what is really there may promise anything again.
+        """
+        self._check_sound()
+        try:
+            return self._store(spooled, labels_bind=labels_bind, study_uid=study_uid)
+        except ArchiveFailed:
+            self._failed.set()
+            raise
+
+    def _store(self, spooled: SpooledObject, *, labels_bind: bool, study_uid: str) -> Stored:
+        header = self._identify(spooled, labels_bind=labels_bind)
+        if study_uid and header.study_uid != study_uid:
+            raise Misidentified("the data set belongs to another study than the request names")
+        labels = spooled.labels
+        known = self._known(header.sop_uid, spooled.digest, labels.transfer_syntax_uid)
+        if known is not None and self._placement.holds(known):
+            blob = Blob(known["blob_path"], known["blob_offset"], known["blob_length"])
+            return self._commit(header, spooled, blob, placed=False)
+        true_labels = Labels(header.sop_class_uid, header.sop_uid, labels.transfer_syntax_uid)
+        if labels != true_labels:
+            spooled.relabel(true_labels)
+        failpoint("ingest.before_fsync")
+        _fsync(spooled.descriptor)
+        failpoint("ingest.after_fsync")
+        path = self._placement.place(spooled, header)
+        stored = self._commit(header, spooled, Blob(path, spooled.offset, spooled.length), placed=True)
+        if stored.result is Result.DUPLICATE and not self._claimed(path):
+            self._placement.withdraw(path)  # another door committed the same bytes in the meantime
+        return stored
+
+    def _check_sound(self) -> None:
+        if self._failed.is_set():
+            raise ArchiveFailed("the disk failed earlier in this process", hint="the process must restart")
+
+    def _spooled(self, labels: Labels, origin: Origin) -> SpooledObject:
+        self._check_sound()
+        return SpooledObject(self._spool, self._reserve, labels, origin, self._settings.max_object_bytes)
+
+    def _identify(self, spooled: SpooledObject, *, labels_bind: bool) -> Header:
+        labels = spooled.labels
+        try:
+            header = self._read_header(spooled)
+        except HeaderError as error:
+            self._quarantine.keep(spooled, str(error))
+            raise Unparseable(str(error), hint="appliance quarantine list shows it") from error
+        claimed = (labels.sop_class_uid, labels.sop_uid)
+        if labels_bind and claimed != (header.sop_class_uid, header.sop_uid):
+            reason = "the command names another SOP Class or Instance UID than the data set"
+            self._quarantine.keep(spooled, reason)
+            raise Misidentified(reason, hint="appliance quarantine list shows it")
+        return header
+
+    def _read_header(self, spooled: SpooledObject) -> Header:
+        file: IO[bytes]
+        with open(spooled.descriptor, "rb", closefd=False) as file:
+            return read_header(
+                file,
+                spooled.offset,
+                spooled.length,
+                spooled.labels.transfer_syntax_uid,
+                assumed_charset=spooled.origin.assumed_charset,
+                max_nesting=self._settings.max_nesting,
+                max_inflated=self._settings.max_inflated_bytes,
+            )
+
+    def _known(self, sop_uid: str, digest: str, syntax: str) -> Row | None:
+        with self._database.read() as cx:
+            return find_version(cx, self._settings.tenant, sop_uid, digest, syntax)
+
+    def _claimed(self, path: str) -> bool:
+        with self._database.read() as cx:
+            return cx.execute("SELECT 1 FROM version WHERE blob_path = ?", (path,)).fetchone() is not None
+
+    def _commit(self, header: Header, spooled: SpooledObject, blob: Blob, *, placed: bool) -> Stored:
+        digest = spooled.digest
+        content = Content(
+            header=header,
+            transfer_syntax_uid=spooled.labels.transfer_syntax_uid,
+            digest=digest,
+            trace_id=derive_trace_id(self._settings.tenant, header.sop_uid, digest),
+            blob=blob,
+            origin=spooled.origin,
+        )
+        return self._committer.run(lambda cx: self._register.record(cx, content, self._held(blob, placed=placed)))
+
+    def _held(self, blob: Blob, *, placed: bool) -> Callable[[Row], bool]:
+        """Say whether a known version needs no new file: never when its own path was just filled again."""
+        return lambda known: not placed or (known["blob_path"] != blob.path and self._placement.holds(known))
+
+
+def _fsync(descriptor: int) -> None:
+    try:
+        failpoint("ingest.fsync")
+    except OSError as error:
+        raise ArchiveFailed(f"fsync failed: {os.strerror(error.errno or 0)}", hint="check the disk") from error
+    fsync(descriptor)

@@ -1,0 +1,49 @@
+"""Numbers about the archive for status, health and metrics. No patient data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from appliance.archive.database import Database
+from appliance.archive.reserve import Disk, Reserve
+
+COUNTED = """
+SELECT (SELECT count(*) FROM study WHERE tenant = :tenant) AS studies,
+  (SELECT count(*) FROM series WHERE tenant = :tenant) AS series,
+  (SELECT count(*) FROM instance WHERE tenant = :tenant) AS instances,
+  (SELECT count(*) FROM quarantine WHERE tenant = :tenant) AS quarantined,
+  (SELECT count(*) FROM conflict WHERE tenant = :tenant AND settled = 0) AS conflicts,
+  (SELECT received_at FROM version WHERE tenant = :tenant ORDER BY id DESC LIMIT 1) AS last_store
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is held. `last_store` is microseconds since epoch, None for an empty box."""
+
+    studies: int
+    series: int
+    instances: int
+    quarantined: int
+    conflicts: int
+    last_store: int | None
+
+
+class Numbers:
+    """Counts rows and measures the disk."""
+
+    def __init__(self, database: Database, tenant: str, reserve: Reserve) -> None:
+        """Take the database, the tenant and the reserve."""
+        self._database = database
+        self._tenant = tenant
+        self._reserve = reserve
+
+    def counts(self) -> Counts:
+        """Count now, in one snapshot."""
+        with self._database.read() as cx:
+            row = cx.execute(COUNTED, {"tenant": self._tenant}).fetchone()
+        return Counts(**{name: row[name] for name in row.keys()})
+
+    def disk(self) -> Disk:
+        """Measure the archive's file system now."""
+        return self._reserve.disk()

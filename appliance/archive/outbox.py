@@ -1,0 +1,287 @@
+"""The outbox: what still has to reach each sink, handed out under leases and settled by token.
+
+A delivery is pending, leased, delivered, dead or buried. It is handed out with a token and a
+deadline; whoever settles it must still hold that token. Rows leave "delivered" only by replay.
+Order holds within a series: nothing of a series is handed out while an earlier delivery of it is
+leased or waits for its time. A dead row does not block what comes after it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from appliance.archive import custody
+from appliance.archive.custody import Fact
+from appliance.archive.database import Connection, Database, Row
+from appliance.archive.outbox_desk import OutboxDesk
+from appliance.clock import Clock
+from appliance.errors import ArchiveError
+from appliance.failpoints import failpoint
+
+MICROSECONDS = 1_000_000
+EMPTY_ROW_BYTES = 256
+
+CLAIMABLE = """
+SELECT d.event_id, d.attempts, e.tenant, e.kind, e.study_uid, e.series_uid, e.sop_uid, e.message_key,
+  e.payload, e.revision, e.trace_id, e.traceparent, e.created_at,
+  v.blob_path, v.blob_offset, v.blob_length, v.file_size, v.transfer_syntax_uid, v.digest
+FROM delivery d INDEXED BY delivery_pending CROSS JOIN event e ON e.id = d.event_id LEFT JOIN version v ON v.id = e.version_id
+WHERE d.sink = :sink AND d.state = 'pending' AND d.not_before <= :now AND NOT EXISTS (
+  SELECT 1 FROM delivery p INDEXED BY delivery_unfinished WHERE p.sink = d.sink AND p.series_key = d.series_key
+  AND p.event_id < d.event_id AND p.state IN ('pending', 'leased')
+  AND (p.state = 'leased' OR p.not_before > :now))
+ORDER BY d.event_id LIMIT :rows
+"""
+
+EXPIRE = """
+UPDATE delivery INDEXED BY delivery_leased
+SET state = 'pending', lease_token = NULL, lease_until = NULL, updated_at = :now
+WHERE sink = :sink AND state = 'leased' AND lease_until <= :now
+"""
+
+SETTLE = """
+UPDATE delivery SET state = :state, attempts = attempts + :step, not_before = :not_before,
+  lease_token = NULL, lease_until = NULL, reason = :reason, updated_at = :now
+WHERE sink = :sink AND event_id = :event_id AND state = 'leased' AND lease_token = :token
+"""
+
+
+class LeaseLost(ArchiveError):
+    """None of the rows is held under this token any more; another worker has them."""
+
+
+class Verdict(StrEnum):
+    """What a sink's answer means for one row."""
+
+    DELIVERED = "delivered"
+    WAIT = "wait"
+    FAILED = "failed"
+    DEAD = "dead"
+
+
+NEXT_STATE = {
+    Verdict.DELIVERED: ("delivered", 1),
+    Verdict.WAIT: ("pending", 0),
+    Verdict.FAILED: ("pending", 1),
+    Verdict.DEAD: ("dead", 1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One row's verdict. `not_before` (microseconds since epoch) holds for WAIT and FAILED."""
+
+    event_id: int
+    verdict: Verdict
+    reason: str = ""
+    not_before: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryBlob:
+    """The file behind an object delivery; the data set is bytes [offset, offset + length) of `path`."""
+
+    path: Path
+    offset: int
+    length: int
+    file_size: int
+    transfer_syntax_uid: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event on its way to one sink. `payload` is a contract record as JSON text."""
+
+    event_id: int
+    tenant: str
+    kind: str
+    study_uid: str
+    series_uid: str
+    sop_uid: str | None
+    message_key: str
+    payload: str
+    revision: int
+    trace_id: str
+    traceparent: str
+    attempts: int
+    created_at: int
+    blob: DeliveryBlob | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Rows held by one worker until they are settled or the lease runs out."""
+
+    token: str
+    sink: str
+    deliveries: tuple[Delivery, ...]
+
+
+class Outbox(OutboxDesk):
+    """The worker's side of the outbox; the operator's side is inherited."""
+
+    def __init__(self, database: Database, tenant: str, root: Path, clock: Clock) -> None:
+        """Take the database, the tenant and the archive root that blob paths are relative to."""
+        super().__init__(database, tenant, clock)
+        self._root = root
+
+    def register(self, names: Iterable[str]) -> None:
+        """Make exactly these sinks active. Safe to repeat, durable on return.
+
+        A sink that is new, or was away, gets a delivery for every event it has not had: adding a
+        sink to a box in service forwards all the box holds.
+        """
+        now = self._clock.now()
+        with self._database.write() as cx:
+            cx.execute("UPDATE sink SET active = 0")
+            for name in names:
+                cx.execute(
+                    "INSERT INTO sink (name, active, breaker, reason, since, delivered, registered_at)"
+                    " VALUES (?, 1, 'closed', '', ?, 0, ?) ON CONFLICT (name) DO UPDATE SET active = 1",
+                    (name, now, now),
+                )
+                _backfill(cx, name, now)
+
+    def claim(self, sink: str, *, rows: int, bytes_: int, lease_seconds: float) -> Lease | None:
+        """Hand out the next rows of a sink, oldest first, or None when nothing is due.
+
+        At most `rows`, and no more than `bytes_` of objects beyond the first row. Rows whose
+        lease ran out are handed out again. Durable on return.
+        """
+        now = self._clock.now()
+        with self._database.write() as cx:
+            cx.execute(EXPIRE, {"sink": sink, "now": now})
+            found = cx.execute(CLAIMABLE, {"sink": sink, "now": now, "rows": rows}).fetchall()
+            chosen = _within(found, bytes_)
+            if not chosen:
+                return None
+            token = secrets.token_hex(8)
+            until = now + int(lease_seconds * MICROSECONDS)
+            cx.executemany(
+                "UPDATE delivery SET state = 'leased', lease_token = ?, lease_until = ?, updated_at = ?"
+                " WHERE sink = ? AND event_id = ?",
+                [(token, until, now, sink, row["event_id"]) for row in chosen],
+            )
+        return Lease(token, sink, tuple(self._delivery(row) for row in chosen))
+
+    def extend(self, lease: Lease, lease_seconds: float) -> None:
+        """Hold the rows of a lease for another `lease_seconds` from now. Raises LeaseLost."""
+        until = self._clock.now() + int(lease_seconds * MICROSECONDS)
+        with self._database.write() as cx:
+            changed = cx.execute(
+                "UPDATE delivery SET lease_until = ? WHERE sink = ? AND state = 'leased' AND lease_token = ?",
+                (until, lease.sink, lease.token),
+            ).rowcount
+        if not changed:
+            raise LeaseLost(f"the lease of sink {lease.sink} ran out", hint="raise sync.lease_seconds")
+
+    def settle(self, lease: Lease, outcomes: Sequence[Outcome]) -> int:
+        """Record what became of the rows, in one durable transaction; return how many were still ours.
+
+        Rows whose lease ran out meanwhile are left to their new holder. Raises LeaseLost when
+        that is true of all of them.
+        """
+        now = self._clock.now()
+        by_id = {delivery.event_id: delivery for delivery in lease.deliveries}
+        settled = delivered = 0
+        with self._database.write() as cx:
+            for outcome in outcomes:
+                if not _settle_one(cx, lease, outcome, now):
+                    continue
+                settled += 1
+                if outcome.verdict is Verdict.DELIVERED:
+                    delivered += 1
+                    _note_delivery(cx, lease.sink, by_id[outcome.event_id], now)
+            cx.execute("UPDATE sink SET delivered = delivered + ? WHERE name = ?", (delivered, lease.sink))
+            failpoint("outbox.before_settle_commit")
+        failpoint("outbox.after_settle_commit")
+        if outcomes and not settled:
+            raise LeaseLost(f"the lease of sink {lease.sink} ran out", hint="raise sync.lease_seconds")
+        return settled
+
+    def release_all(self, sink: str) -> int:
+        """Take back every lease of a sink; only the one sync process may, at its start."""
+        with self._database.write() as cx:
+            return cx.execute(
+                "UPDATE delivery SET state = 'pending', lease_token = NULL, lease_until = NULL, updated_at = ?"
+                " WHERE sink = ? AND state = 'leased'",
+                (self._clock.now(), sink),
+            ).rowcount
+
+    def breaker(self, sink: str, state: str, reason: str) -> None:
+        """Record why a sink is or is not being served: closed, open, half-open or paused."""
+        with self._database.write() as cx:
+            cx.execute(
+                "UPDATE sink SET since = CASE WHEN breaker = ?1 THEN since ELSE ?3 END, breaker = ?1, reason = ?2"
+                " WHERE name = ?4",
+                (state, reason, self._clock.now(), sink),
+            )
+
+    def next_due(self, sink: str) -> int | None:
+        """Return when the earliest pending row may be tried (microseconds since epoch), None if there is none."""
+        with self._database.read() as cx:
+            row = cx.execute(
+                "SELECT min(not_before) FROM delivery INDEXED BY delivery_pending WHERE sink = ? AND state = 'pending'", (sink,)
+            ).fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def changed(self) -> int:
+        """Return a number that differs once another process has committed; cheap enough to poll."""
+        return self._database.data_version()
+
+    def _delivery(self, row: Row) -> Delivery:
+        blob = None
+        if row["kind"] == "object" and row["blob_path"] is not None:
+            blob = DeliveryBlob(
+                path=self._root / row["blob_path"],
+                offset=row["blob_offset"],
+                length=row["blob_length"],
+                file_size=row["file_size"],
+                transfer_syntax_uid=row["transfer_syntax_uid"],
+                digest=row["digest"],
+            )
+        names = ("event_id", "tenant", "kind", "study_uid", "series_uid", "sop_uid", "message_key")
+        more = ("revision", "trace_id", "traceparent", "attempts", "created_at")
+        values = {name: row[name] for name in names + more}
+        return Delivery(payload=row["payload"] or "", blob=blob, **values)
+
+
+def _within(rows: list[Row], limit: int) -> list[Row]:
+    total, chosen = 0, []
+    for row in rows:
+        total += row["file_size"] if row["kind"] == "object" and row["file_size"] else EMPTY_ROW_BYTES
+        if chosen and total > limit:
+            break
+        chosen.append(row)
+    return chosen
+
+
+def _settle_one(cx: Connection, lease: Lease, outcome: Outcome, now: int) -> bool:
+    state, step = NEXT_STATE[outcome.verdict]
+    values = {
+        "state": state, "step": step, "not_before": outcome.not_before, "reason": outcome.reason or None,
+        "now": now, "sink": lease.sink, "event_id": outcome.event_id, "token": lease.token,
+    }  # fmt: skip
+    return cx.execute(SETTLE, values).rowcount == 1
+
+
+def _note_delivery(cx: Connection, sink: str, delivery: Delivery, now: int) -> None:
+    if delivery.kind != "object" or delivery.blob is None or delivery.sop_uid is None:
+        return
+    uids = (delivery.study_uid, delivery.series_uid, delivery.sop_uid)
+    detail = f"attempt {delivery.attempts + 1}"
+    custody.note(cx, delivery.tenant, uids, delivery.blob.digest, Fact.DELIVERED, sink, detail, now)
+
+
+def _backfill(cx: Connection, sink: str, now: int) -> None:
+    cx.execute(
+        "INSERT INTO delivery (sink, event_id, series_key, state, attempts, not_before, created_at, updated_at)"
+        " SELECT ?1, e.id, e.study_uid || '/' || e.series_uid, 'pending', 0, 0, ?2, ?2 FROM event e"
+        " WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.sink = ?1 AND d.event_id = e.id)",
+        (sink, now),
+    )

@@ -1,0 +1,141 @@
+"""The operator's side of the outbox: look, try again, bury, send once more, count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from appliance.archive.database import Database, Row
+from appliance.clock import Clock
+from appliance.errors import NotFound
+
+MICROSECONDS = 1_000_000
+
+LISTED = """
+SELECT d.sink, d.event_id, d.state, d.attempts, d.not_before, d.reason, d.created_at, d.updated_at,
+  e.kind, e.study_uid, e.series_uid, e.sop_uid, e.revision, e.trace_id
+FROM delivery d JOIN event e ON e.id = d.event_id
+WHERE e.tenant = :tenant AND (:sink = '' OR d.sink = :sink) AND (:state = '' OR d.state = :state)
+ORDER BY d.event_id, d.sink LIMIT :limit OFFSET :offset
+"""
+
+COUNTED = """
+SELECT s.name, s.active, s.breaker, s.reason, s.since, s.delivered,
+  (SELECT count(*) FROM delivery INDEXED BY delivery_pending WHERE sink = s.name AND state = 'pending') AS pending,
+  (SELECT count(*) FROM delivery INDEXED BY delivery_leased WHERE sink = s.name AND state = 'leased') AS leased,
+  (SELECT count(*) FROM delivery INDEXED BY delivery_dead WHERE sink = s.name AND state = 'dead') AS dead,
+  (SELECT created_at FROM delivery INDEXED BY delivery_pending
+    WHERE sink = s.name AND state = 'pending' ORDER BY event_id LIMIT 1) AS oldest_pending,
+  (SELECT min(created_at) FROM delivery INDEXED BY delivery_leased
+    WHERE sink = s.name AND state = 'leased') AS oldest_leased
+FROM sink s ORDER BY s.name
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkStats:
+    """One sink's numbers. `delivered` counts deliveries ever made; `oldest_seconds` is 0 when none waits."""
+
+    pending: int
+    leased: int
+    delivered: int
+    dead: int
+    oldest_seconds: float
+    breaker: str
+    reason: str
+    active: bool
+
+
+class OutboxDesk:
+    """Reads and mends deliveries of one tenant."""
+
+    def __init__(self, database: Database, tenant: str, clock: Clock) -> None:
+        """Take the database, the tenant and the clock that ages are measured by."""
+        self._database = database
+        self._tenant = tenant
+        self._clock = clock
+
+    def list(self, sink: str = "", state: str = "", limit: int = 100, offset: int = 0) -> list[Row]:
+        """Return deliveries, oldest event first; "" means any sink or any state."""
+        values = {"tenant": self._tenant, "sink": sink, "state": state, "limit": limit, "offset": offset}
+        with self._database.read() as cx:
+            return cx.execute(LISTED, values).fetchall()
+
+    def show(self, event_id: int) -> tuple[Row, Sequence[Row]]:
+        """Return an event and its deliveries. Raises NotFound."""
+        with self._database.read() as cx:
+            event = cx.execute(
+                "SELECT * FROM event WHERE tenant = ? AND id = ?", (self._tenant, event_id)
+            ).fetchone()
+            rows = cx.execute("SELECT * FROM delivery WHERE event_id = ? ORDER BY sink", (event_id,)).fetchall()
+        if event is None:
+            raise NotFound(f"there is no event {event_id}", hint="appliance outbox list shows the numbers")
+        return event, rows
+
+    def retry(self, event_ids: Sequence[int] | None = None, *, sink: str = "") -> int:
+        """Make waiting and dead rows due now (all of them without `event_ids`); return how many.
+
+        A dead row starts again with no attempts counted. Delivered and buried rows stay.
+        """
+        return self._change(
+            "state = 'pending', not_before = 0, reason = NULL,"
+            " attempts = CASE WHEN state = 'dead' THEN 0 ELSE attempts END",
+            "state IN ('pending', 'dead')", event_ids, sink,
+        )  # fmt: skip
+
+    def bury(self, event_ids: Sequence[int], *, sink: str = "", reason: str) -> int:
+        """Give up rows that are pending or dead, for a stated reason; return how many.
+
+        A buried row is kept and listed. It is never proof of delivery.
+        """
+        return self._change("state = 'buried', reason = :reason", "state IN ('pending', 'dead')", event_ids, sink, reason)
+
+    def replay(
+        self, event_ids: Sequence[int] | None = None, *, sink: str = "", study_uid: str = "", since: int = 0
+    ) -> int:
+        """Send delivered, dead and buried rows once more; return how many.
+
+        Chosen by event numbers, by study, or by the time (microseconds) the event was made.
+        """
+        states = "state IN ('delivered', 'dead', 'buried')"
+        where = (
+            f"{states} AND event_id IN (SELECT id FROM event WHERE tenant = :tenant"
+            " AND (:study = '' OR study_uid = :study) AND created_at >= :since)"
+        )
+        change = "state = 'pending', not_before = 0, attempts = 0, reason = NULL"
+        return self._change(change, where, event_ids, sink, "", study_uid, since)
+
+    def stats(self) -> dict[str, SinkStats]:
+        """Return every registered sink's numbers by name."""
+        now = self._clock.now()
+        with self._database.read() as cx:
+            rows = cx.execute(COUNTED).fetchall()
+        return {row["name"]: _stats(row, now) for row in rows}
+
+    def _change(
+        self, change: str, where: str, event_ids: Sequence[int] | None, sink: str,
+        reason: str = "", study_uid: str = "", since: int = 0,
+    ) -> int:  # fmt: skip
+        values: dict[str, str | int] = {
+            "sink": sink, "reason": reason, "tenant": self._tenant, "study": study_uid,
+            "since": since, "now": self._clock.now(),
+        }  # fmt: skip
+        chosen = "" if event_ids is None else " AND event_id = :event_id"
+        statement = (
+            f"UPDATE delivery SET {change}, updated_at = :now"
+            f" WHERE {where} AND (:sink = '' OR sink = :sink)"
+            f" AND event_id IN (SELECT id FROM event WHERE tenant = :tenant){chosen}"
+        )
+        with self._database.write() as cx:
+            if event_ids is None:
+                return cx.execute(statement, values).rowcount
+            return sum(cx.execute(statement, values | {"event_id": n}).rowcount for n in event_ids)
+
+
+def _stats(row: Row, now: int) -> SinkStats:
+    times = [row[name] for name in ("oldest_pending", "oldest_leased") if row[name] is not None]
+    waited = max(0.0, (now - min(times)) / MICROSECONDS) if times else 0.0
+    return SinkStats(
+        pending=row["pending"], leased=row["leased"], delivered=row["delivered"], dead=row["dead"],
+        oldest_seconds=round(waited, 3), breaker=row["breaker"], reason=row["reason"], active=bool(row["active"]),
+    )  # fmt: skip

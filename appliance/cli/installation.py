@@ -1,0 +1,90 @@
+"""The installation a command works on: its configuration and its archive."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import click
+
+from appliance.archive.room import Archive
+from appliance.archive.settings import ArchiveSettings
+from appliance.config import Loaded, Settings, load
+
+HOME_VARIABLE = "APPLIANCE__HOME"
+
+
+@dataclass
+class Installation:
+    """What `--config` and `--home` chose. Nothing is read before a verb asks for it."""
+
+    config: Path | None = None
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    @classmethod
+    def chosen(cls, config: Path | None, home: Path | None) -> Installation:
+        """The installation of the global options; `--home` stands above file and environment."""
+        environ = dict(os.environ)
+        if home is not None:
+            environ[HOME_VARIABLE] = str(home.absolute())
+        return cls(config, environ)
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """Settings and where each came from. Raises ConfigurationError."""
+        return load(self.config, self.environ)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings. Raises ConfigurationError."""
+        return self.loaded.settings
+
+    @property
+    def layout(self) -> ArchiveSettings:
+        """The archive's part of the settings."""
+        return archive_settings(self.settings)
+
+    @property
+    def runtime(self) -> Path:
+        """Where the rooms publish their numbers."""
+        return self.settings.runtime_directory
+
+    @contextmanager
+    def archive(self, *, writes_much: bool = False) -> Iterator[Archive]:
+        """The archive, open for one command. Raises SchemaMismatch when it was not initialised."""
+        archive = Archive.open(self.layout, "cli", housekeeping=writes_much)
+        try:
+            yield archive
+        finally:
+            archive.close()
+
+    def command(self, verb: str) -> list[str]:
+        """Arguments after `python -m appliance` that run `verb` on this same installation."""
+        chosen = [] if self.config is None else ["--config", str(self.config)]
+        home = self.environ.get(HOME_VARIABLE)
+        return [*chosen, *(["--home", home] if home else []), verb]
+
+
+def archive_settings(settings: Settings) -> ArchiveSettings:
+    """The archive's own words for what the configuration says."""
+    archive = settings.archive
+    return ArchiveSettings(
+        home=settings.home,
+        tenant=settings.site.tenant,
+        site=settings.site.id,
+        reserve_bytes=archive.reserve_bytes,
+        ballast_bytes=archive.ballast_bytes,
+        quarantine_quota_bytes=archive.quarantine_quota_bytes,
+        max_object_bytes=archive.max_object_bytes,
+        max_inflated_bytes=archive.max_inflated_bytes,
+        max_nesting=archive.max_nesting,
+        timezone=archive.timezone,
+        sinks=tuple(name for name, sink in settings.sync.sinks.items() if sink.active),
+    )
+
+
+pass_installation = click.make_pass_decorator(Installation)

@@ -1,0 +1,67 @@
+"""The `appliance` command: global options, and the table of verbs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from appliance import __version__
+from appliance.cli.callers import callers
+from appliance.cli.config import config
+from appliance.cli.conflict import conflict
+from appliance.cli.database import db
+from appliance.cli.dead import dead
+from appliance.cli.exit_codes import epilogue
+from appliance.cli.fsck import fsck
+from appliance.cli.group import Verbs
+from appliance.cli.importing import import_
+from appliance.cli.init import init
+from appliance.cli.installation import Installation
+from appliance.cli.outbox import outbox
+from appliance.cli.quarantine import quarantine
+from appliance.cli.rooms import scp, sync, web
+from appliance.cli.run import run
+from appliance.cli.sample import sample
+from appliance.cli.status import status
+
+VERBS: tuple[click.Command, ...] = (
+    init,
+    run,
+    scp,
+    web,
+    sync,
+    status,
+    import_,
+    outbox,
+    dead,
+    conflict,
+    quarantine,
+    callers,
+    fsck,
+    db,
+    config,
+    sample,
+)
+
+
+@click.group(cls=Verbs, epilog=epilogue(), context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Configuration file [default: /etc/dicom-edge-appliance/appliance.toml].",
+)
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Home directory of archive and index; stands above file and environment.",
+)
+@click.version_option(__version__, prog_name="appliance", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None, home: Path | None) -> None:
+    """Receive, keep, show and forward DICOM objects; nothing that was accepted is ever lost."""
+    ctx.obj = Installation.chosen(config, home)
+
+
+for _verb in VERBS:
+    cli.add_command(_verb)

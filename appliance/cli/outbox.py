@@ -1,0 +1,124 @@
+"""`appliance outbox`: what still has to leave, per sink."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+
+import click
+
+from appliance.cli.deliveries import COLUMNS, event_facts
+from appliance.cli.installation import Installation, pass_installation
+from appliance.cli.output import print_facts, print_json, print_rows, timed
+
+STATES = ("pending", "leased", "delivered", "dead", "buried")
+STATISTICS = ("sink", "pending", "leased", "delivered", "dead", "oldest_seconds", "breaker", "reason")
+
+sink_option = click.option("--sink", default="", help="Only this sink [default: every sink].")
+events_argument = click.argument("event_ids", metavar="EVENT...", nargs=-1, type=int)
+
+
+@click.group()
+def outbox() -> None:
+    """Records and objects on their way to the sinks."""
+
+
+@outbox.command("list")
+@sink_option
+@click.option("--state", type=click.Choice(STATES), default=None, help="Only this state.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
+@click.option("--offset", type=click.IntRange(0), default=0, help="Pass by so many first.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@pass_installation
+def list_(
+    installation: Installation, sink: str, state: str | None, limit: int, offset: int, as_json: bool
+) -> None:
+    """List deliveries, oldest event first."""
+    with installation.archive() as archive:
+        found = archive.outbox.list(sink=sink, state=state or "", limit=limit, offset=offset)
+    print_rows([timed(row) for row in found], COLUMNS, as_json=as_json, empty="There is no such delivery.")
+
+
+@outbox.command()
+@click.argument("event_id", metavar="EVENT", type=int)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@pass_installation
+def show(installation: Installation, event_id: int, as_json: bool) -> None:
+    """Show one event with its record (patient data included) and its deliveries."""
+    with installation.archive() as archive:
+        facts = event_facts(archive, event_id)
+    if as_json:
+        print_json(facts)
+        return
+    deliveries = facts.pop("deliveries")
+    facts["payload"] = json.dumps(facts["payload"], ensure_ascii=False)
+    print_facts(facts, as_json=False)
+    click.echo()
+    print_rows(
+        deliveries, ("sink", "state", "attempts", "not_before", "reason"), as_json=False, empty="No delivery."
+    )
+
+
+@outbox.command()
+@events_argument
+@click.option("--all", "every", is_flag=True, help="Every waiting or dead delivery.")
+@sink_option
+@pass_installation
+def retry(installation: Installation, event_ids: tuple[int, ...], every: bool, sink: str) -> None:
+    """Try waiting and dead deliveries again now; dead ones start with no attempts counted."""
+    if bool(event_ids) == every:
+        raise click.UsageError("Name events, or say --all.")
+    with installation.archive() as archive:
+        count = archive.outbox.retry(None if every else event_ids, sink=sink)
+    click.echo(f"{count} deliveries are due now.")
+
+
+@outbox.command()
+@click.argument("event_ids", metavar="EVENT...", nargs=-1, type=int, required=True)
+@click.option("--reason", required=True, help="Why; kept with the delivery.")
+@sink_option
+@pass_installation
+def bury(installation: Installation, event_ids: tuple[int, ...], reason: str, sink: str) -> None:
+    """Give deliveries up for good; they stay listed and never count as delivered."""
+    with installation.archive() as archive:
+        count = archive.outbox.bury(event_ids, sink=sink, reason=reason)
+    click.echo(f"{count} deliveries are buried.")
+
+
+@outbox.command()
+@events_argument
+@click.option("--study", "study_uid", default="", metavar="UID", help="Everything of this study.")
+@click.option("--since", type=click.DateTime(), default=None, help="Everything made since this time (UTC).")
+@click.option("--all", "every", is_flag=True, help="Everything that was ever delivered, dead or buried.")
+@sink_option
+@pass_installation
+def replay(
+    installation: Installation,
+    event_ids: tuple[int, ...],
+    study_uid: str,
+    since: datetime | None,
+    every: bool,
+    sink: str,
+) -> None:
+    """Send delivered, dead or buried events once more; receivers collapse what they have already."""
+    if not (event_ids or study_uid or since or every):
+        raise click.UsageError("Name events, --study, --since or --all.")
+    after = 0 if since is None else int(since.replace(tzinfo=UTC).timestamp() * 1_000_000)
+    with installation.archive() as archive:
+        count = archive.outbox.replay(event_ids or None, sink=sink, study_uid=study_uid, since=after)
+    click.echo(f"{count} deliveries are sent once more.")
+
+
+@outbox.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object: sink to numbers.")
+@pass_installation
+def stats(installation: Installation, as_json: bool) -> None:
+    """Show each sink's numbers: pending, leased, delivered, dead, the oldest's age, the breaker."""
+    with installation.archive() as archive:
+        numbers = {name: dataclasses.asdict(found) for name, found in archive.outbox.stats().items()}
+    if as_json:
+        print_json(numbers)
+    else:
+        rows = [{"sink": name, **found} for name, found in numbers.items()]
+        print_rows(rows, STATISTICS, as_json=False, empty="No sink is registered.")

@@ -1,0 +1,47 @@
+"""`appliance scp|web|sync`: one room in the foreground, as a service manager or `appliance run` starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from appliance.cli.death import SUPERVISOR_VARIABLE, leave_with_supervisor
+from appliance.cli.installation import Installation, pass_installation
+from appliance.config import Settings
+
+
+@click.command()
+@pass_installation
+@click.pass_context
+def scp(ctx: click.Context, installation: Installation) -> None:
+    """Receive objects by DICOM (C-ECHO, C-STORE) until SIGTERM or SIGINT."""
+    from appliance.scp.main import main
+
+    enter(ctx, main, installation)
+
+
+@click.command()
+@pass_installation
+@click.pass_context
+def web(ctx: click.Context, installation: Installation) -> None:
+    """Serve DICOMweb and the pages for browsers until SIGTERM or SIGINT."""
+    from appliance.web.main import main
+
+    enter(ctx, main, installation)
+
+
+@click.command()
+@pass_installation
+@click.pass_context
+def sync(ctx: click.Context, installation: Installation) -> None:
+    """Deliver the outbox to its sinks until SIGTERM or SIGINT."""
+    from appliance.sync.main import main
+
+    enter(ctx, main, installation)
+
+
+def enter(ctx: click.Context, main: Callable[[Settings], int], installation: Installation) -> None:
+    """Run a room's main and pass its exit code on."""
+    leave_with_supervisor(installation.environ.get(SUPERVISOR_VARIABLE, ""))
+    ctx.exit(main(installation.settings))

@@ -1,0 +1,96 @@
+"""`appliance status`: is the box ready, what does it hold, what still has to leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from appliance import __version__
+from appliance.archive.outbox_desk import SinkStats
+from appliance.archive.reserve import Disk
+from appliance.archive.room import Archive
+from appliance.cli.exit_codes import ExitCode
+from appliance.cli.installation import Installation, pass_installation
+from appliance.cli.output import moment, print_facts, print_json, print_rows, size
+from appliance.lifecycle import read_rooms
+
+ROOMS = ("scp", "web", "sync")
+SINK_COLUMNS = ("sink", "pending", "leased", "delivered", "dead", "oldest_seconds", "breaker")
+ENDING = ("draining", "stopped")
+COUNTS = ("studies", "series", "instances", "quarantined", "conflicts")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@pass_installation
+@click.pass_context
+def status(ctx: click.Context, installation: Installation, as_json: bool) -> None:
+    """Show whether the appliance is ready, and its numbers; ends with 1 when it is not ready."""
+    with installation.archive() as archive:
+        facts = gather(archive, installation.runtime)
+    if as_json:
+        print_json(facts)
+    else:
+        print_status(facts)
+    ctx.exit(ExitCode.OK if facts["ready"] else ExitCode.FINDINGS)
+
+
+def gather(archive: Archive, runtime: Path) -> dict[str, Any]:
+    """The whole status as plain values; sizes are bytes, `last_store` is ISO 8601 in UTC or None."""
+    counts = archive.numbers.counts()
+    disk = archive.numbers.disk()
+    rooms = {name: {"alive": False} for name in ROOMS} | read_rooms(runtime)
+    return {
+        "version": __version__,
+        "ready": ready(rooms, disk),
+        **{name: getattr(counts, name) for name in COUNTS},
+        "disk": {"free_bytes": disk.free_bytes, "reserve_bytes": disk.reserve_bytes},
+        "sinks": {name: sink_facts(numbers) for name, numbers in archive.outbox.stats().items()},
+        "last_store": moment(counts.last_store),
+        "rooms": rooms,
+    }
+
+
+def sink_facts(numbers: SinkStats) -> dict[str, Any]:
+    """One sink's numbers, as many as the status shows."""
+    return {name: getattr(numbers, name) for name in SINK_COLUMNS[1:]}
+
+
+def ready(rooms: Mapping[str, Mapping[str, Any]], disk: Disk) -> bool:
+    """Every room is alive and the door has space to store. A sink that is down does not count against it."""
+    return all(serving(rooms[name]) for name in ROOMS) and disk.accepting
+
+
+def serving(room: Mapping[str, Any]) -> bool:
+    """Whether a room lives and is not on its way out."""
+    return bool(room["alive"]) and room.get("state") not in ENDING
+
+
+def living(runtime: Path, pids: Mapping[str, int]) -> bool:
+    """Whether every room has reported from the very process that `pids` names."""
+    found = read_rooms(runtime)
+    return all(name in pids and found.get(name, {}).get("pid") == pids[name] for name in ROOMS)
+
+
+def print_status(facts: Mapping[str, Any]) -> None:
+    """The status for people."""
+    disk = facts["disk"]
+    print_facts(
+        {
+            "version": facts["version"],
+            "ready": facts["ready"],
+            **{name: facts[name] for name in COUNTS},
+            "disk": f"{size(disk['free_bytes'])} free, {size(disk['reserve_bytes'])} kept in reserve",
+            "last_store": facts["last_store"],
+        },
+        as_json=False,
+    )
+    click.echo()
+    sinks = [{"sink": name, **numbers} for name, numbers in facts["sinks"].items()]
+    print_rows(sinks, SINK_COLUMNS, as_json=False, empty="No sink is configured.")
+    click.echo()
+    rooms = [{"room": name, **numbers} for name, numbers in facts["rooms"].items()]
+    print_rows(rooms, ("room", "alive", "pid", "age_seconds"), as_json=False, empty="")

@@ -1,0 +1,116 @@
+"""Reading the configuration: files first, the environment on top."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import EnvSettingsSource
+
+from appliance.config.problems import Problem, configuration_error, problems_of
+from appliance.config.settings import ENV_DELIMITER, ENV_PREFIX, Settings
+from appliance.errors import ConfigurationError
+
+DEFAULT_PATH = Path("/etc/dicom-edge-appliance/appliance.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The settings, and for each key that was set, by dotted path, the file or variable it came from."""
+
+    settings: Settings
+    origins: dict[str, str]
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
+    """Read `path` (default /etc/dicom-edge-appliance/appliance.toml), conf.d/*.toml beside it, the environment.
+
+    Later sources win, key by key; tables are merged by name, lists replaced. A missing
+    default file is no error, a missing `path` is. Raises ConfigurationError that names every mistake.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, tree in _sources(path, environ):
+        _lay_over(values, tree)
+        origins.update(_origins(tree, origin))
+    try:
+        return Loaded(Settings(**values), origins)
+    except ValidationError as error:
+        raise configuration_error(problems_of(error, origins)) from None
+
+
+class Environment(EnvSettingsSource):
+    """pydantic-settings' reader of variables, over a mapping instead of the process's own."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        super().__init__(
+            Settings, case_sensitive=False, env_prefix=ENV_PREFIX, env_nested_delimiter=ENV_DELIMITER
+        )
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {variable.lower(): value for variable, value in self._environ.items()}
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
+        """Return the JSON that a list or table is written as, or the text itself for validation to name."""
+        try:
+            return super().decode_complex_value(field_name, field, value)  # type: ignore[arg-type]
+        except ValueError:
+            return value
+
+
+def _sources(path: Path | None, environ: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    main = path or DEFAULT_PATH
+    if path is not None or main.exists():
+        yield str(main), _read_toml(main)
+    for part in sorted(main.parent.glob("conf.d/*.toml")):
+        yield str(part), _read_toml(part)
+    _refuse_unknown_variables(environ)
+    yield "environment", Environment(environ)()
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be read: {error.strerror}", hint="Create the file, or name another by --config."
+        ) from None
+    except ValueError as error:  # not UTF-8, or not TOML: the message says where
+        raise ConfigurationError(f"{path} is not TOML: {error}", hint="Mend the line it names.") from None
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+    """pydantic-settings passes over variables of no section; a typing error there would go unseen."""
+    unknown = []
+    for variable in environ:
+        keys = variable.lower().removeprefix(ENV_PREFIX.lower()).split(ENV_DELIMITER)
+        if variable.upper().startswith(ENV_PREFIX) and keys[0] not in Settings.model_fields:
+            unknown.append(Problem.unknown((keys[0],), {}, f"environment variable {variable}"))
+    if unknown:
+        raise configuration_error(unknown)
+
+
+def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(below.get(key), dict):
+            _lay_over(below[key], value)
+        else:
+            below[key] = value
+
+
+def _origins(tree: Mapping[str, Any], origin: str, path: tuple[str, ...] = ()) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in tree.items():
+        here = (*path, key)
+        if isinstance(value, dict) and value:
+            found.update(_origins(value, origin, here))
+        else:
+            variable = f" variable {ENV_PREFIX}{ENV_DELIMITER.join(here).upper()}" * (origin == "environment")
+            found[".".join(here)] = origin + variable
+    return found

@@ -1,0 +1,1 @@
+"""What DICOMweb (PS3.18) servers and clients share: media types, multipart, DICOM JSON."""

@@ -1,0 +1,176 @@
+"""Query parameters of QIDO-RS (PS3.18 8.3.4, 10.6.1): names and values in, one query of the model out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final
+
+from pydicom.datadict import tag_for_keyword
+
+from appliance.errors import PeerError
+from appliance.model.attributes import ATTRIBUTES, Attribute, Level, find_attribute
+from appliance.model.matching import Match, Query, parse_match
+
+MOST_PARAMETERS: Final = 100
+LONGEST_VALUE: Final = 4096
+_LEVELS: Final = (Level.STUDY, Level.SERIES, Level.INSTANCE)
+_TAG: Final = re.compile(r"[0-9A-Fa-f]{8}")
+
+FUZZY_IGNORED: Final = (
+    'The fuzzymatching parameter is not supported. Only literal matching has been performed.'
+)
+
+
+class BadParameter(PeerError):
+    """A query parameter that cannot be understood; the message never repeats the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """One QIDO-RS search: the query, the attributes to answer, and warnings for the answer."""
+
+    query: Query
+    attributes: tuple[Attribute, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What the parameters read so far amount to."""
+
+    query: Query
+    matches: list[Match] = field(default_factory=list)
+    included: set[str] = field(default_factory=set)
+    everything: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+
+def is_dicom_name(name: str) -> bool:
+    """Say whether `name` is a keyword of the DICOM dictionary or written like a tag (public or private)."""
+    return _TAG.fullmatch(name) is not None or tag_for_keyword(name) is not None
+
+
+def _whole_number(name: str, value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", value):
+        raise BadParameter(f"{name} must be a whole number, zero or more")
+    return int(value)
+
+
+def _limit(draft: _Draft, value: str) -> None:
+    # Zero is as good as none (PS3.18 8.3.4.4 leaves it open); the ceiling stays.
+    limit = _whole_number("limit", value)
+    if limit:
+        draft.query = replace(draft.query, limit=min(limit, draft.query.limit))
+
+
+def _offset(draft: _Draft, value: str) -> None:
+    draft.query = replace(draft.query, offset=_whole_number("offset", value))
+
+
+def _fuzzy(draft: _Draft, value: str) -> None:
+    if value.lower() not in ("true", "false"):
+        raise BadParameter("fuzzymatching must be true or false")
+    if value.lower() == "true":
+        draft.query = replace(draft.query, fuzzy=True)
+        draft.warnings.append(FUZZY_IGNORED)
+
+
+def _include(draft: _Draft, value: str) -> None:
+    for name in filter(None, (piece.strip() for piece in value.split(","))):
+        attribute = find_attribute(name)
+        if name == "all":
+            draft.everything = True
+        elif attribute is not None:
+            draft.included.add(attribute.keyword)
+        elif not is_dicom_name(name.split(".")[0]):
+            raise BadParameter("includefield names no DICOM attribute")
+
+
+def _modalities(draft: _Draft, value: str) -> None:
+    wanted = tuple(word.strip().upper() for word in re.split(r"[,\\]", value) if word.strip(" *"))
+    draft.query = replace(draft.query, modalities_in_study=wanted)
+    draft.included.add("ModalitiesInStudy")
+
+
+_CONTROLS: Final[Mapping[str, Callable[[_Draft, str], None]]] = MappingProxyType({
+    "limit": _limit,
+    "offset": _offset,
+    "fuzzymatching": _fuzzy,
+    "includefield": _include,
+    "ModalitiesInStudy": _modalities,
+    "00080061": _modalities,
+    "accept": lambda draft, value: None,
+    "charset": lambda draft, value: None,
+})  # fmt: skip
+
+
+def _match(draft: _Draft, name: str, value: str) -> None:
+    attribute = find_attribute(name)
+    if attribute is None and not is_dicom_name(name.split(".")[0]):
+        raise BadParameter("a query parameter is neither known nor a DICOM attribute")
+    reached = _LEVELS[: _LEVELS.index(draft.query.level) + 1]
+    if attribute is None or not attribute.matchable or attribute.level not in reached:
+        # The name may be echoed: it is a keyword or a tag, checked above.
+        draft.warnings.append(f"The attribute {name[:64]} is not supported for matching and was ignored.")
+        return
+    try:
+        draft.matches.append(parse_match(attribute, value))
+    except ValueError as error:
+        raise BadParameter(str(error)) from None
+    draft.included.add(attribute.keyword)
+
+
+def answered(level: Level, within: Level | None, included: Iterable[str], everything: bool) -> tuple[Attribute, ...]:
+    """Return the attributes of an answer, in table order.
+
+    Those every answer at `level` has, those of the levels above that the path did not fix
+    (`within`: the level of the deepest UID in the path), and those asked for. The UIDs that name
+    the row are always there.
+    """
+    reached = _LEVELS[: _LEVELS.index(level) + 1]
+    fixed = () if within is None else _LEVELS[: _LEVELS.index(within) + 1]
+    names = set(included) | {"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"}
+    return tuple(
+        attribute
+        for attribute in ATTRIBUTES
+        if attribute.level in reached
+        and (
+            everything
+            or attribute.keyword in names
+            or (attribute.returned and (attribute.level is level or attribute.level not in fixed))
+        )
+        and (attribute.column or attribute.returned)
+    )
+
+
+def parse_search(
+    level: Level,
+    parameters: Sequence[tuple[str, str]],
+    *,
+    study_uid: str | None = None,
+    series_uid: str | None = None,
+    max_results: int,
+) -> SearchRequest:
+    """Return the search that the parameters of one request ask for.
+
+    `max_results` is both the default and the ceiling of limit. Raises BadParameter for a name that
+    is neither ours nor DICOM's and for a value that cannot be read.
+    """
+    if len(parameters) > MOST_PARAMETERS or any(len(value) > LONGEST_VALUE for _, value in parameters):
+        raise BadParameter("there are too many query parameters, or one of them is too long")
+    draft = _Draft(Query(level, study_uid=study_uid, series_uid=series_uid, limit=max_results))
+    for name, value in parameters:
+        control = _CONTROLS.get(name)
+        if control is not None:
+            control(draft, value)
+        else:
+            _match(draft, name, value)
+    within = Level.SERIES if series_uid else Level.STUDY if study_uid else None
+    attributes = answered(level, within, draft.included, draft.everything)
+    query = replace(draft.query, matches=tuple(draft.matches))
+    return SearchRequest(query, attributes, tuple(draft.warnings))
+
+

@@ -1,0 +1,1 @@
+"""DIMSE as a client: what this appliance sends to others."""

@@ -1,0 +1,135 @@
+"""Running and ending: the wish to stop, the numbers a room publishes, the service manager's notices."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import sdnotify
+
+STALE_SECONDS = 15.0
+_SUFFIX = ".json"
+
+
+class Stop:
+    """The wish that this room ends. Like a threading.Event, and safe to set from a signal's handler.
+
+    An Event is not: its lock may be held by the very thread that the handler interrupts.
+    """
+
+    def __init__(self) -> None:
+        self._wished = False
+        self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def install(self) -> None:
+        """Let SIGTERM and SIGINT set it; main thread only."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._signalled)
+
+    def set(self) -> None:
+        """Wish it, and wake every `wait`. Safe to repeat."""
+        if not self._wished:
+            self._wished = True
+            os.write(self._writer, b"\0")
+
+    def is_set(self) -> bool:
+        """Say whether the end is wished."""
+        return self._wished
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is set, or for `timeout` seconds; return whether it is set."""
+        poll = select.poll()
+        poll.register(self._reader, select.POLLIN)
+        poll.poll(None if timeout is None else max(0.0, timeout) * 1000)
+        return self._wished
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable once it is set; nobody may read from it."""
+        return self._reader
+
+    def close(self) -> None:
+        """Give the descriptors back; it must not be used after."""
+        os.close(self._reader)
+        os.close(self._writer)
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        self.set()
+
+
+def publish(runtime: Path, room: str, numbers: Mapping[str, Any]) -> None:
+    """Write `numbers` (plain JSON values) to <runtime>/<room>.json, whole or not at all.
+
+    The room's name, process id and the time (`at`, microseconds since the epoch, UTC) are added.
+    Not durable on purpose: the directory is of this boot. Creates the directory. Raises OSError.
+    """
+    runtime.mkdir(parents=True, exist_ok=True)
+    facts = {**numbers, "room": room, "pid": os.getpid(), "at": time.time_ns() // 1000}
+    target = runtime / (room + _SUFFIX)
+    temporary = target.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
+    temporary.write_text(json.dumps(facts), encoding="utf-8")
+    temporary.replace(target)
+
+
+def withdraw(runtime: Path, room: str) -> None:
+    """Take the room's numbers back: it has ended in order. Safe to repeat."""
+    (runtime / (room + _SUFFIX)).unlink(missing_ok=True)
+
+
+def read_rooms(runtime: Path) -> dict[str, dict[str, Any]]:
+    """Return what each room published last, by its name.
+
+    Two facts are added: `age_seconds`, and `alive`: its process exists and spoke in the last 15 s.
+    Files that cannot be read are passed over.
+    """
+    rooms = {}
+    for path in sorted(runtime.glob("*" + _SUFFIX)):
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+            age = max(0.0, time.time() - facts["at"] / 1_000_000)
+            alive = age < STALE_SECONDS and _exists(facts["pid"])
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+        rooms[path.stem] = {**facts, "age_seconds": round(age, 3), "alive": alive}
+    return rooms
+
+
+class Notices:
+    """What systemd is told of this process; without a service manager nothing is sent."""
+
+    def __init__(self) -> None:
+        self._notifier = sdnotify.SystemdNotifier()
+
+    def ready(self) -> None:
+        """The room serves now."""
+        self._notifier.notify("READY=1")
+
+    def stopping(self) -> None:
+        """The room drains and will end."""
+        self._notifier.notify("STOPPING=1")
+
+    def watchdog(self) -> None:
+        """The room is alive; to be sent at least twice per WatchdogSec."""
+        self._notifier.notify("WATCHDOG=1")
+
+    def close(self) -> None:
+        """Close the socket to the service manager."""
+        if self._notifier.socket is not None:
+            self._notifier.socket.close()
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

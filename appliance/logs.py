@@ -1,0 +1,92 @@
+"""What the rooms say of their work: structured lines on standard error.
+
+Patient data never goes above DEBUG. Libraries speak through the standard library's logging; they
+are routed here and kept short, because some of them print what they received.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal, TextIO
+
+import structlog
+from structlog.typing import Processor
+
+Format = Literal["console", "json"]
+
+# pynetdicom prints data sets at DEBUG and INFO; pydicom and Python's warnings quote values they dislike.
+LIBRARY_LEVELS = {
+    "pynetdicom": logging.WARNING,
+    "pydicom": logging.CRITICAL,
+    "py.warnings": logging.CRITICAL,
+    "waitress": logging.WARNING,
+    "werkzeug": logging.WARNING,
+}
+
+
+def configure(level: str, fmt: Format, room: str, stream: TextIO | None = None) -> None:
+    """Send everything this process logs to `stream` (standard error), each line naming the room.
+
+    To be called once, by the room's main, before threads start. Safe to repeat.
+    """
+    out = stream or sys.stderr
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(fmt, out)],
+            foreign_pre_chain=_common(room),
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.captureWarnings(True)
+    for name, least in LIBRARY_LEVELS.items():
+        logging.getLogger(name).setLevel(least)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_common(room),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """Return the logger of a module: a short constant sentence, then facts as keyword arguments."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
+
+
+def _common(room: str) -> list[Processor]:
+    def name_room(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event.setdefault("room", room)
+        return event
+
+    return [
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        name_room,
+        _one_line,
+    ]
+
+
+def _one_line(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Escape control characters: what a peer sent must not begin a line of its own or move the cursor."""
+    for key, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[key] = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
+    return event
+
+
+def _rendering(fmt: Format, out: TextIO) -> list[Processor]:
+    if fmt == "json":
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    # A plain traceback: the default shows local variables, which hold patient data.
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=plain)]

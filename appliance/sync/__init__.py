@@ -1,0 +1,1 @@
+"""The room that empties the outbox: claim, deliver, settle, for each sink on its own."""

@@ -1,0 +1,1 @@
+"""The places deliveries go to, all behind one contract."""

@@ -1,0 +1,207 @@
+"""One sink's worker: claim, deliver, settle, and wait wisely in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from appliance.archive.outbox import Lease, LeaseLost, Outcome
+from appliance.clock import Clock
+from appliance.errors import ArchiveError, ArchiveFailed
+from appliance.failpoints import failpoint
+from appliance.logs import get_logger
+from appliance.sync import retry
+from appliance.sync.delivery import MICROSECONDS, Courier, Report, name_of
+from appliance.sync.numbers import SinkNumbers
+from appliance.sync.retry import Breaker, RetryPolicy, State, full_jitter
+from appliance.sync.sinks.contract import Misconfigured, Sink
+
+GLANCE_SECONDS = 0.1
+ERROR_SECONDS = 1.0
+
+log = get_logger(__name__)
+
+
+class Outbox(Protocol):
+    """The part of archive.outbox.Outbox that a worker uses."""
+
+    def claim(self, sink: str, *, rows: int, bytes_: int, lease_seconds: float) -> Lease | None:
+        """Hand out the next rows, or None."""
+
+    def settle(self, lease: Lease, outcomes: Sequence[Outcome]) -> int:
+        """Record what became of the rows."""
+
+    def breaker(self, sink: str, state: str, reason: str) -> None:
+        """Record why the sink is or is not being served."""
+
+    def next_due(self, sink: str) -> int | None:
+        """Return when the earliest pending row may be tried."""
+
+    def changed(self) -> int:
+        """Return a number that differs once somebody else has committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """How long there is nothing to do, and whether a new event ends it. Seconds."""
+
+    seconds: float
+    wakes: bool
+
+
+class Wish(Protocol):
+    """The wish to stop, as lifecycle.Stop carries it."""
+
+    def is_set(self) -> bool:
+        """Say whether the end is wished."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for it; return whether it is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much a worker takes at a time, and how it waits. Sizes in bytes, times in seconds."""
+
+    batch_rows: int = 200
+    batch_bytes: int = 64 << 20
+    lease_seconds: float = 60.0
+    poll_seconds: float = 1.0
+
+
+class Worker:
+    """Serves one sink from one thread. Only `numbers` may be read from others."""
+
+    def __init__(
+        self, name: str, sink: Sink, outbox: Outbox, clock: Clock, pace: Pace, policy: RetryPolicy,
+        random: Callable[[], float],
+    ) -> None:  # fmt: skip
+        """Take the sink and everything it is served with; `random` draws from [0, 1)."""
+        self.name = name
+        self.numbers = SinkNumbers()
+        self._sink = sink
+        self._outbox = outbox
+        self._clock = clock
+        self._pace = pace
+        self._policy = policy
+        self._random = random
+        self._courier = Courier(sink, policy, random)
+        self._breaker = Breaker()
+        self._shown = ("", "")
+        self._unsettled: tuple[Lease, list[Outcome]] | None = None
+
+    def run(self, stop: Wish) -> None:
+        """Work until the wish to stop; the batch in hand is finished first. Raises ArchiveFailed."""
+        while not stop.is_set():
+            try:
+                self._round(stop)
+            except ArchiveFailed:
+                raise
+            except ArchiveError as error:
+                log.warning("outbox not available", sink=self.name, fault=error.message)
+                stop.wait(ERROR_SECONDS)
+            except Exception as error:  # boundary: a defect here must not end the service of the sink
+                log.error("worker failed", sink=self.name, fault=name_of(error))
+                log.debug("worker failed", exc_info=True)
+                stop.wait(ERROR_SECONDS)
+        self._sink.close()
+
+    def step(self) -> Rest:
+        """Do one round of work; return how long there is nothing to do.
+
+        Raises ArchiveError; rows in hand stay leased then, and what was delivered is settled
+        first at the next step.
+        """
+        self._settle()
+        self._show()
+        now = self._clock.monotonic()
+        breaker = retry.due(self._breaker, now)
+        rows = retry.rows_allowed(breaker, now, self._pace.batch_rows)
+        if not rows:
+            return Rest(breaker.not_before - now, wakes=False)
+        lease = self._claim(rows)
+        if lease is None:
+            return Rest(self._until_due(), wakes=True)
+        self._change(breaker)
+        failpoint("sync.after_claim")
+        report = self._courier.carry(lease.deliveries, self._clock.now())
+        self._unsettled = lease, report.outcomes
+        self._settle()
+        self._change(self._judged(report))
+        return Rest(0.0 if self._is_full(lease, rows) else GLANCE_SECONDS / 2, wakes=False)
+
+    def _round(self, stop: Wish) -> None:
+        seen = self._outbox.changed()  # before the claim, so that no event is overlooked
+        rest = self.step()
+        deadline = self._clock.monotonic() + rest.seconds
+        while (left := deadline - self._clock.monotonic()) > 0:
+            if stop.wait(min(left, GLANCE_SECONDS)) or (rest.wakes and self._outbox.changed() != seen):
+                return
+
+    def _claim(self, rows: int) -> Lease | None:
+        pace = self._pace
+        return self._outbox.claim(
+            self.name, rows=rows, bytes_=pace.batch_bytes, lease_seconds=pace.lease_seconds
+        )
+
+    def _is_full(self, lease: Lease, rows: int) -> bool:
+        """Say whether more is likely to be due; a trickle is given a moment to become a batch."""
+        size = sum(row.blob.file_size for row in lease.deliveries if row.blob)
+        return len(lease.deliveries) >= rows or size * 2 >= self._pace.batch_bytes
+
+    def _until_due(self) -> float:
+        due = self._outbox.next_due(self.name)
+        left = self._pace.poll_seconds if due is None else (due - self._clock.now()) / MICROSECONDS
+        return min(left, self._pace.poll_seconds) if left > 0 else self._pace.poll_seconds
+
+    def _settle(self) -> None:
+        """Record what is known of the rows in hand. A lost lease is given up: the rows come again."""
+        if self._unsettled is None:
+            return
+        lease, outcomes = self._unsettled
+        failpoint("sync.before_settle")
+        try:
+            self._outbox.settle(lease, outcomes)
+        except LeaseLost as error:
+            log.warning("lease lost", sink=self.name, rows=len(outcomes), fault=error.message)
+        except ArchiveError as error:
+            if not error.retryable:
+                self._unsettled = None
+            raise
+        else:
+            self.numbers.count(outcomes, self._clock.now())
+        self._unsettled = None
+        failpoint("sync.after_settle")
+
+    def _judged(self, report: Report) -> Breaker:
+        obstacle, breaker = report.obstacle, self._breaker
+        if obstacle is None:
+            return retry.reached() if report.reached else breaker
+        now = self._clock.monotonic()
+        reason = f"{obstacle.message}; {obstacle.hint}" if obstacle.hint else obstacle.message
+        delay = full_jitter(breaker.failures + 1, self._policy, self._random())
+        if isinstance(obstacle, Misconfigured):
+            return retry.misconfigured(breaker, now, reason=reason, delay=delay)
+        delay = max(delay, obstacle.retry_after)
+        return retry.unreachable(breaker, now, self._policy, reason=reason, delay=delay)
+
+    def _change(self, breaker: Breaker) -> None:
+        """Take the new standing and show it; a database that is busy now is told at the next step."""
+        before, self._breaker = self._breaker, breaker
+        if before.state is not breaker.state:
+            level = log.info if breaker.state is State.CLOSED else log.warning
+            level("sink " + breaker.state.value, sink=self.name, reason=breaker.reason)
+        try:
+            self._show()
+        except ArchiveError as error:
+            if not error.retryable:
+                raise
+
+    def _show(self) -> None:
+        """Record what an operator sees of the breaker, when it has changed."""
+        shown = self._breaker.state.value, self._breaker.reason
+        if shown != self._shown:
+            self.numbers.breaker, self.numbers.reason = shown
+            self._outbox.breaker(self.name, *shown)
+            self._shown = shown

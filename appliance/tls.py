@@ -1,0 +1,68 @@
+"""TLS for the doors, after RFC 9325 (BCP 195) and the profile of PS3.15 B.9."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from appliance.errors import ConfigurationError
+
+# TLS 1.3 has its own list; these are for 1.2: forward secrecy and authenticated encryption only.
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+
+def server_context(certificate: Path, key: Path, ca: Path | None, *, require_client: bool) -> ssl.SSLContext:
+    """Return a context that presents `certificate` (PEM, with its chain) and speaks TLS 1.2 or later.
+
+    With `require_client` a peer must show a certificate that `ca` (PEM) signed. Raises
+    ConfigurationError that names the file which is missing, unreadable, encrypted or does not fit.
+    """
+    if require_client and ca is None:
+        raise ConfigurationError(
+            "client certificates are required, but no authority is set", hint="Set scp.tls_ca to its PEM file."
+        )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    _load_own(context, certificate, key)
+    if ca is not None:
+        _load_authorities(context, ca)
+        context.verify_mode = ssl.CERT_REQUIRED if require_client else ssl.CERT_OPTIONAL
+    return context
+
+
+def _load_own(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    def encrypted() -> str:
+        raise ConfigurationError(
+            f"the private key {key} is encrypted", hint="Decrypt it; let its file's owner alone read it."
+        )
+
+    for path in (certificate, key):
+        _readable(path)
+    try:
+        context.load_cert_chain(certificate, key, password=encrypted)
+    except (ssl.SSLError, ValueError) as error:
+        raise ConfigurationError(
+            f"{certificate} and {key} are not a certificate and its key: {error}",
+            hint="Both must be PEM, and the key must be the certificate's.",
+        ) from None
+
+
+def _load_authorities(context: ssl.SSLContext, ca: Path) -> None:
+    _readable(ca)
+    try:
+        context.load_verify_locations(ca)
+    except (ssl.SSLError, ValueError) as error:
+        raise ConfigurationError(
+            f"{ca} holds no authority's certificate: {error}", hint="It must be PEM."
+        ) from None
+
+
+def _readable(path: Path) -> None:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be read: {error.strerror}", hint="Check its path, its owner and its mode."
+        ) from None

@@ -1,0 +1,137 @@
+"""The study list: what a person types, as a query of the model; what was found, as a person reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from appliance.archive.search import Found
+from appliance.model.attributes import Level, find_attribute
+from appliance.model.matching import Match, Query, parse_match
+from appliance.model.records import Value
+
+PAGE_ROWS: Final = 25
+MOST_PAGES: Final = 100_000
+RECEIVING_SECONDS: Final = 60
+LONGEST: Final = 128
+FIELDS: Final = ("name", "patient_id", "accession", "date_from", "date_to", "modality")
+_DAY: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
+
+
+class BadDate(ValueError):
+    """A date field holds something that is no date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The search form as it was filled in; `page` counts from 1."""
+
+    values: Mapping[str, str]
+    page: int = 1
+
+    @property
+    def filled(self) -> bool:
+        """Whether anything was asked for."""
+        return any(self.values.values())
+
+
+def read_form(arguments: Mapping[str, str]) -> Form:
+    """Return the form of a request's arguments; a bad page number counts as 1."""
+    values = {name: arguments.get(name, "").strip()[:LONGEST] for name in FIELDS}
+    page = arguments.get("page", "1")
+    number = int(page) if page.isdecimal() and len(page) < 7 else 1
+    return Form(values, min(max(number, 1), MOST_PAGES))
+
+
+def form_query(form: Form) -> Query:
+    """Return the query of a form. Words match anywhere, in any of a name's scripts. Raises BadDate."""
+    values = form.values
+    words = "*".join(values["name"].split())
+    asked = {
+        "PatientName": words and f"*{words}*",
+        "PatientID": values["patient_id"] and f"*{values['patient_id']}*",
+        "AccessionNumber": values["accession"] and f"*{values['accession']}*",
+        "StudyDate": _days(values["date_from"], values["date_to"]),
+    }
+    matches = tuple(_match(keyword, text) for keyword, text in asked.items() if text)
+    modalities = tuple(values["modality"].upper().replace(",", " ").split())
+    offset = (form.page - 1) * PAGE_ROWS
+    return Query(Level.STUDY, matches, limit=PAGE_ROWS, offset=offset, modalities_in_study=modalities)
+
+
+def _match(keyword: str, text: str) -> Match:
+    attribute = find_attribute(keyword)
+    assert attribute is not None
+    try:
+        return parse_match(attribute, text)
+    except ValueError as error:
+        raise BadDate(str(error)) from None
+
+
+def _days(first: str, last: str) -> str:
+    if not first and not last:
+        return ""
+    return f"{_day(first)}-{_day(last)}"
+
+
+def _day(text: str) -> str:
+    found = _DAY.fullmatch(text)
+    if text and found is None:
+        raise BadDate("a date field holds something that is no date")
+    return "".join(found.groups()) if found else ""
+
+
+def shown_name(value: Value) -> str:
+    """Return a person name as people read it: the native script first, the Latin one in brackets."""
+    groups = [re.sub(r"[\s^]+", " ", group).strip() for group in str(value or "").split("\\")[0].split("=")]
+    latin, native = [*groups, "", ""][:2]
+    return f"{native} ({latin})" if native and latin else native or latin
+
+
+def shown_date(value: Value) -> str:
+    """Return a DA value as 2024-01-31, or as it is when it is none."""
+    text = str(value or "")
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if re.fullmatch(r"[0-9]{8}", text) else text
+
+
+def shown_time(value: Value) -> str:
+    """Return a TM value as 10:15, or as it is when it is none."""
+    text = str(value or "")
+    return f"{text[:2]}:{text[2:4]}" if re.match(r"[0-9]{4}", text) else text
+
+
+def shown_moment(microseconds: Value, zone: str) -> str:
+    """Return a moment in the appliance's time zone, to the second."""
+    moment = datetime.fromtimestamp(int(microseconds or 0) / 1_000_000, UTC)
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S}"
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A short statement of a study's state; `kind` is its CSS class, `text` is translated with `values`."""
+
+    kind: str
+    text: str
+    values: Mapping[str, object]
+
+
+def badges(study: Found, sent: Mapping[str, int], now: int, zone: str) -> list[Badge]:
+    """Return what is to be said of a study: held, still growing, sent where.
+
+    `sent`: instances delivered, by sink; `now`: microseconds since the epoch.
+    """
+    updated, total = int(study["updated_at"] or 0), int(study["NumberOfStudyRelatedInstances"] or 0)
+    found = [Badge("held", "held here", {})]
+    if now - updated < RECEIVING_SECONDS * 1_000_000:
+        time = shown_moment(updated, zone)[11:]
+        found = [Badge("receiving", "receiving, last image {time}", {"time": time})]
+    for sink, count in sorted(sent.items()):
+        values = {"sent": min(count, total), "total": total, "sink": sink}
+        done = count >= total
+        text = "all sent to {sink}" if done else "{sent} of {total} sent to {sink}"
+        found.append(Badge("sent" if done else "partly", text, values))
+    return found

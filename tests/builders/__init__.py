@@ -1,0 +1,1 @@
+"""Makers of DICOM objects for tests; nothing binary is kept in the repository."""

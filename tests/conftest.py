@@ -1,0 +1,39 @@
+"""What every test starts from: a clean environment, and the marks its folder implies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from tests.clocks import FakeClock
+
+ROOT = Path(__file__).parent
+FOLDER_MARKS = {"crash": "serial", "memory": "serial", "benchmarks": "full"}
+
+# No deadline: two workers share the machine with the programs they start.
+hypothesis.settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("house")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by the folders they stand in."""
+    for item in items:
+        for folder in item.path.relative_to(ROOT).parts if item.path.is_relative_to(ROOT) else ():
+            if folder in FOLDER_MARKS:
+                item.add_marker(FOLDER_MARKS[folder])
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the developer's own settings out of the tests and of the processes they start."""
+    for variable in [name for name in os.environ if name.startswith("APPLIANCE_")]:
+        monkeypatch.delenv(variable)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that the test moves."""
+    return FakeClock()

@@ -1,0 +1,170 @@
+"""The verbs on a real archive: what they show, what they change, how they end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from appliance.archive.outbox import Outcome, Verdict
+from tests.builders.instances import ct, part10
+from tests.integration.cli.conftest import Home
+
+
+def keep(home: Home, tmp_path: Path, *images: object) -> None:
+    for number, image in enumerate(images):
+        path = tmp_path / f"{number}.dcm"
+        path.write_bytes(part10(image))  # type: ignore[arg-type]
+        home.run("import", path)
+
+
+def bury_alive(home: Home, reason: str = "the record is too large") -> list[int]:
+    """Let the sink refuse everything that is pending; return the events."""
+    with home.installation.archive() as archive:
+        lease = archive.outbox.claim("outbound", rows=100, bytes_=1 << 30, lease_seconds=60)
+        assert lease is not None
+        events = [delivery.event_id for delivery in lease.deliveries]
+        archive.outbox.settle(lease, [Outcome(event, Verdict.DEAD, reason) for event in events])
+    return events
+
+
+def states(home: Home) -> set[str]:
+    return {row["state"] for row in home.json("outbox", "list")}
+
+
+def test_init_may_be_repeated(home: Home) -> None:
+    assert str(home.path) in home.run("init").stdout
+
+
+def test_nothing_works_before_init_and_the_message_says_so(tmp_path: Path) -> None:
+    result = Home(tmp_path / "nowhere").run("status", code=78)
+    assert "appliance init" in result.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_status_without_rooms_is_not_ready_but_complete(home: Home, tmp_path: Path) -> None:
+    keep(home, tmp_path, ct(), ct())
+    status = home.json("status", code=1)
+    assert status["ready"] is False
+    assert (status["studies"], status["series"], status["instances"]) == (2, 2, 2)
+    assert status["sinks"]["outbound"]["pending"] == len(home.json("outbox", "list"))
+    assert "ready        no" in home.run("status", code=1).stdout
+
+
+def test_a_dead_letter_is_listed_shown_exported_and_sent_again(home: Home, tmp_path: Path) -> None:
+    keep(home, tmp_path, ct(PatientName="Dead^Letter"))
+    events = bury_alive(home)
+    listed = home.json("dead", "list")
+    assert [row["event_id"] for row in listed] == events
+    assert listed[0]["reason"] == "the record is too large"
+    assert home.json("dead", "show", str(events[0]))["deliveries"][0]["state"] == "dead"
+
+    target = tmp_path / "dead.jsonl"
+    home.run("dead", "export", target)
+    lines = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [line["id"] for line in lines] == events
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert "exists already" in home.run("dead", "export", target, code=2).stderr
+
+    home.run("dead", "replay", str(events[0]))
+    assert [row["event_id"] for row in home.json("dead", "list")] == events[1:]
+    home.run("dead", "replay", "--all")
+    assert home.json("dead", "list") == []
+    assert states(home) == {"pending"}
+    assert "no dead letter" in home.run("dead", "show", str(events[0]), code=66).stderr
+
+
+def test_deliveries_are_buried_for_a_reason_and_replayed(home: Home, tmp_path: Path) -> None:
+    image = ct()
+    keep(home, tmp_path, image)
+    events = bury_alive(home)
+    home.run("outbox", "bury", *map(str, events), "--reason", "test data")
+    assert {row["reason"] for row in home.json("outbox", "list", "--state", "buried")} == {"test data"}
+    home.run("outbox", "replay", "--study", image.StudyInstanceUID)
+    assert states(home) == {"pending"}
+    home.run("outbox", "retry", "--all", "--sink", "outbound")
+
+
+def test_verbs_that_change_much_want_it_said(home: Home) -> None:
+    for verb in ("outbox retry", "outbox replay", "dead replay"):
+        home.run(*verb.split(), code=2)
+    home.run("outbox", "retry", "1", "--all", code=2)
+    home.run("outbox", "bury", "1", code=2)
+
+
+def test_a_conflict_is_settled_by_a_person(home: Home, tmp_path: Path) -> None:
+    image = ct(StudyDescription="first")
+    keep(home, tmp_path, image)
+    image.StudyDescription = "further"
+    keep(home, tmp_path, image)
+    (found,) = home.json("conflict", "list")
+    assert found["sop_uid"] == image.SOPInstanceUID
+    assert home.json("conflict", "show", str(found["id"]))["first_standing"] == "current"
+
+    home.run("conflict", "accept", str(found["id"]), "--version", "further")
+    settled = home.json("conflict", "show", str(found["id"]))
+    assert (settled["first_standing"], settled["further_standing"]) == ("superseded", "current")
+    assert settled["settled_by"]
+    assert home.json("conflict", "list") == []
+    assert len(home.json("conflict", "list", "--all")) == 1
+    assert (
+        "settled already"
+        in home.run("conflict", "accept", str(found["id"]), "--version", "first", code=74).stderr
+    )
+
+
+def test_the_quarantine_is_listed_and_exported(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "bad.dcm").write_bytes(part10(ct(StudyInstanceUID=None)))
+    home.run("import", tmp_path / "bad.dcm", code=1)
+    (entry,) = home.json("quarantine", "list")
+    assert "StudyInstanceUID" in home.json("quarantine", "show", str(entry["id"]))["reason"]
+    home.run("quarantine", "export", str(entry["id"]), tmp_path / "out.dcm")
+    assert (tmp_path / "out.dcm").read_bytes()[128:132] == b"DICM"
+    home.run("quarantine", "export", str(entry["id"]), tmp_path / "out.dcm", code=2)
+    home.run("quarantine", "show", "99", code=66)
+
+
+def test_refused_callers_are_listed(home: Home) -> None:
+    with home.installation.archive() as archive:
+        archive.callers.reject("STRANGER\x1b", "10.0.0.9", "unknown calling AE title")
+    assert home.json("callers", "list")[0]["count"] == 1
+    assert "STRANGER\\x1b" in home.run("callers", "list").stdout
+
+
+def test_fsck_finds_a_changed_file(home: Home, tmp_path: Path) -> None:
+    keep(home, tmp_path, ct())
+    assert home.json("fsck")["clean"] is True
+    (file,) = (home.path / "archive").rglob("*.dcm")
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    found = home.json("fsck", code=1)["findings"]
+    assert [finding["kind"] for finding in found] == ["digest"]
+    assert home.json("fsck", "--quick")["clean"] is True
+
+
+def test_the_database_tells_its_version(home: Home) -> None:
+    status = home.json("db", "status")
+    assert status["schema_version"] == status["needed_version"]
+    assert "schema" in home.run("db", "migrate").stdout
+
+
+def test_migrating_nothing_creates_nothing(tmp_path: Path) -> None:
+    Home(tmp_path / "nowhere").run("db", "migrate", code=78)
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_config_shows_values_with_their_origin(home: Home) -> None:
+    shown = home.json("config", "show")
+    assert shown["home"]["value"] == str(home.path)
+    assert shown["archive.reserve_bytes"]["value"] == 1000000
+    assert "APPLIANCE__ARCHIVE__RESERVE_BYTES" in shown["archive.reserve_bytes"]["origin"]
+    assert shown["scp.port"] == {"value": 11112, "origin": "default"}
+    assert "sound" in home.run("config", "check").stdout
+
+
+def test_a_wrong_configuration_is_told_without_a_traceback(home: Home, tmp_path: Path) -> None:
+    file = tmp_path / "appliance.toml"
+    file.write_text("[scp]\nprot = 1\n")
+    result = home.run("--config", file, "config", "check", code=78)
+    assert "scp.prot" in result.stderr
+    assert "next:" in result.stderr

@@ -1,0 +1,85 @@
+"""The schema file, the migrations and the attribute table say the same; wrong versions are refused."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from appliance.archive import database, migrations
+from appliance.archive.room import Archive
+from appliance.errors import ConfigurationError, SchemaMismatch
+from appliance.model.attributes import Level, columns
+from tests.archives import new_archive, small_settings
+from tests.clocks import FakeClock
+
+OBJECTS = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE '\\_sqlite%' ESCAPE '\\' ORDER BY type, name"
+
+
+def objects(path: Path) -> list[tuple[str, ...]]:
+    cx = database.connect(path)
+    rows = [tuple(row) for row in cx.execute(OBJECTS).fetchall() if not row["name"].startswith("sqlite_")]
+    cx.close()
+    return [row for row in rows if "_sqlite_migrations" not in (row[2] or "")]
+
+
+def test_the_schema_file_equals_the_sum_of_the_migrations(tmp_path: Path) -> None:
+    migrations.migrate(tmp_path / "migrated.db", tenant="default", clock=FakeClock())
+    fresh = database.connect(tmp_path / "fresh.db")
+    text = resources.files("appliance.archive").joinpath("schema", "schema.sql").read_text(encoding="utf-8")
+    fresh.executescript(text)
+    fresh.close()
+    assert objects(tmp_path / "fresh.db") == objects(tmp_path / "migrated.db")
+    assert len(objects(tmp_path / "fresh.db")) > 20
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_every_indexed_attribute_has_its_column(tmp_path: Path, level: Level) -> None:
+    migrations.migrate(tmp_path / "index.db", tenant="default", clock=FakeClock())
+    cx = database.connect(tmp_path / "index.db")
+    there = {row["name"] for row in cx.execute(f"PRAGMA table_info({level.value})").fetchall()}
+    cx.close()
+    assert set(columns(level)) <= there
+
+
+def test_migrating_twice_applies_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "index.db"
+    assert migrations.migrate(path, tenant="default", clock=FakeClock()) == ("0001_first",)
+    assert migrations.migrate(path, tenant="default", clock=FakeClock()) == ()
+
+
+def test_invariant_12_a_room_refuses_a_missing_database(tmp_path: Path) -> None:
+    with pytest.raises(SchemaMismatch) as refused:
+        Archive.open(small_settings(tmp_path), "scp")
+    assert "appliance init" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "hint"),
+    [("schema_version", 0, "db migrate"), ("compatible_from", 99, "that version again")],
+)
+def test_invariant_12_a_room_refuses_another_schema(tmp_path: Path, column: str, value: int, hint: str) -> None:
+    archive = new_archive(tmp_path)
+    with archive.database.write() as cx:
+        cx.execute(f"UPDATE box SET {column} = ?", (value,))
+    archive.close()
+    with pytest.raises(SchemaMismatch) as refused:
+        Archive.open(small_settings(tmp_path), "scp")
+    assert hint in refused.value.hint
+
+
+def test_a_newer_database_that_stays_compatible_is_served(tmp_path: Path) -> None:
+    archive = new_archive(tmp_path)
+    with archive.database.write() as cx:
+        cx.execute("UPDATE box SET schema_version = 99")
+    archive.close()
+    Archive.open(small_settings(tmp_path), "scp").close()
+
+
+def test_a_box_does_not_change_its_tenant(tmp_path: Path) -> None:
+    new_archive(tmp_path).close()
+    with pytest.raises(ConfigurationError):
+        Archive.open(small_settings(tmp_path, tenant="other"), "scp")
+    with pytest.raises(ConfigurationError):
+        Archive.initialise(small_settings(tmp_path, tenant="other"))

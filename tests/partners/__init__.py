@@ -1,0 +1,1 @@
+"""Programs to test against: the appliance itself as real processes, and other people's tools."""

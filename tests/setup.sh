@@ -1,0 +1,59 @@
+#!/bin/sh
+# Installs the programs the tests talk to, and leaves none of them running as a service.
+# Without root it names what is missing and fails: a test that cannot run is not a test that passes.
+set -eu
+
+PACKAGES="dcmtk orthanc orthanc-dicomweb strace"
+SERVICES="orthanc"
+PYTHON="${PYTHON:-python3}"
+POLICY=/usr/sbin/policy-rc.d
+
+installed() {
+    dpkg-query --show --showformat='${Status}' "$1" 2>/dev/null | grep -q '^install ok installed$'
+}
+
+missing=""
+for package in $PACKAGES; do
+    installed "$package" || missing="$missing $package"
+done
+if ! "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null && ! "$PYTHON" -m virtualenv --version >/dev/null 2>&1; then
+    missing="$missing python3-venv"
+fi
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "The tests need these programs, and there is no apt-get to install them:$missing" >&2
+    exit 1
+fi
+if [ "$(id -u)" -ne 0 ]; then
+    echo "The tests need packages that are missing. As root: apt-get install --no-install-recommends$missing" >&2
+    exit 1
+fi
+
+# Debian starts a service when it installs it, unless this file says no (policy-rc.d, exit 101).
+if [ ! -e "$POLICY" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$POLICY"
+    chmod 755 "$POLICY"
+    trap 'rm -f "$POLICY"' EXIT
+    trap 'exit 130' INT TERM
+fi
+
+echo "Installing$missing ..."
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086  # a list of words
+apt-get install -y -qq --no-install-recommends $missing >/dev/null
+
+# Nor may what we have just brought start with the machine. A service that was there before is not ours.
+for service in $SERVICES; do
+    case " $missing " in
+    *" $service "*)
+        if [ -d /run/systemd/system ]; then
+            systemctl disable --now "$service" >/dev/null 2>&1 || true
+        else
+            [ ! -x "/etc/init.d/$service" ] || "/etc/init.d/$service" stop >/dev/null 2>&1 || true
+            update-rc.d "$service" disable >/dev/null 2>&1 || true
+        fi
+        ;;
+    esac
+done

@@ -1,0 +1,217 @@
+"""The outbox: leases, tokens, order within a series, and what an operator can change."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from appliance.archive.outbox import Lease, LeaseLost, Outcome, Verdict
+from appliance.archive.room import Archive
+from appliance.errors import NotFound
+from tests.archives import new_archive, sender
+from tests.builders.instances import ct, part10, series
+from tests.clocks import FakeClock
+
+SINK = "outbound"
+
+
+def fill(archive: Archive, count: int = 1, **overrides: object) -> None:
+    for dataset in series(count, **overrides):
+        archive.ingest.receive_file(BytesIO(part10(dataset)), sender())
+
+
+def claim(archive: Archive, rows: int = 100, bytes_: int = 1 << 30, sink: str = SINK) -> Lease:
+    lease = archive.outbox.claim(sink, rows=rows, bytes_=bytes_, lease_seconds=60)
+    assert lease is not None
+    return lease
+
+
+def settle_all(archive: Archive, lease: Lease, verdict: Verdict = Verdict.DELIVERED, **more: object) -> int:
+    return archive.outbox.settle(lease, [Outcome(d.event_id, verdict, **more) for d in lease.deliveries])  # type: ignore[arg-type]
+
+
+def test_rows_are_handed_out_once_in_order_and_settled(archive: Archive) -> None:
+    fill(archive, 2)
+    lease = claim(archive)
+    assert [d.kind for d in lease.deliveries] == ["state", "image", "object", "image", "object"]
+    assert archive.outbox.claim(SINK, rows=10, bytes_=1, lease_seconds=60) is None
+    assert settle_all(archive, lease) == 5
+    stats = archive.outbox.stats()[SINK]
+    assert (stats.pending, stats.leased, stats.delivered, stats.dead) == (0, 0, 5, 0)
+    assert stats.oldest_seconds == 0
+
+
+def test_a_delivered_object_is_in_the_custody_ledger(archive: Archive) -> None:
+    fill(archive)
+    lease = claim(archive)
+    settle_all(archive, lease)
+    sop_uid = lease.deliveries[-1].sop_uid
+    assert sop_uid is not None
+    assert [line["party"] for line in archive.custody.of(sop_uid) if line["fact"] == "delivered"] == [SINK]
+    assert archive.custody.delivered(lease.deliveries[-1].study_uid) == {SINK: 1}
+
+
+def test_an_expired_lease_is_handed_out_again_and_its_old_token_settles_nothing(
+    archive: Archive, clock: FakeClock
+) -> None:
+    fill(archive)
+    old = claim(archive)
+    clock.advance(61)
+    new = claim(archive)
+    assert [d.event_id for d in new.deliveries] == [d.event_id for d in old.deliveries]
+    with pytest.raises(LeaseLost):
+        settle_all(archive, old)
+    assert settle_all(archive, new) == 3
+
+
+def test_an_extended_lease_is_not_handed_out(archive: Archive, clock: FakeClock) -> None:
+    fill(archive)
+    lease = claim(archive)
+    clock.advance(50)
+    archive.outbox.extend(lease, 60)
+    clock.advance(50)
+    assert archive.outbox.claim(SINK, rows=10, bytes_=1, lease_seconds=60) is None
+    assert settle_all(archive, lease) == 3
+
+
+def test_released_leases_are_free_at_once(archive: Archive) -> None:
+    fill(archive)
+    claim(archive)
+    assert archive.outbox.release_all(SINK) == 3
+    assert len(claim(archive).deliveries) == 3
+
+
+def test_bytes_bound_a_lease_but_never_the_first_row(archive: Archive) -> None:
+    fill(archive, 4)
+    assert [d.kind for d in claim(archive, bytes_=1).deliveries] == ["state"]
+
+
+def test_a_waiting_row_holds_back_its_series_and_no_other(archive: Archive, clock: FakeClock) -> None:
+    fill(archive, 2)
+    fill(archive, 1)
+    lease = claim(archive, rows=1)
+    later = clock.now() + 30_000_000
+    archive.outbox.settle(lease, [Outcome(lease.deliveries[0].event_id, Verdict.WAIT, "away", later)])
+    others = claim(archive)
+    assert {d.series_uid for d in others.deliveries}.isdisjoint({lease.deliveries[0].series_uid})
+    assert len(others.deliveries) == 3
+    assert archive.outbox.next_due(SINK) == 0
+    clock.advance(31)
+    assert len(claim(archive).deliveries) == 5
+
+
+def test_a_leased_row_holds_back_its_series(archive: Archive) -> None:
+    fill(archive, 2)
+    claim(archive, rows=1)
+    assert archive.outbox.claim(SINK, rows=10, bytes_=1, lease_seconds=60) is None
+
+
+def test_a_dead_row_does_not_hold_back_its_series(archive: Archive) -> None:
+    fill(archive)
+    lease = claim(archive, rows=1)
+    settle_all(archive, lease, Verdict.DEAD, reason="refused")
+    assert [d.kind for d in claim(archive).deliveries] == ["image", "object"]
+    assert archive.outbox.stats()[SINK].dead == 1
+
+
+def test_invariant_10_waiting_counts_no_attempt_and_failing_does(archive: Archive) -> None:
+    fill(archive)
+    for verdict, attempts in ((Verdict.WAIT, 0), (Verdict.FAILED, 1), (Verdict.WAIT, 1), (Verdict.FAILED, 2)):
+        settle_all(archive, claim(archive, rows=1), verdict)
+        assert archive.outbox.list(SINK)[0]["attempts"] == attempts
+
+
+def test_retry_revives_the_dead_with_no_attempts_counted(archive: Archive) -> None:
+    fill(archive)
+    settle_all(archive, claim(archive), Verdict.DEAD, reason="refused")
+    assert archive.outbox.retry(sink=SINK) == 3
+    assert [(d.attempts, d.kind) for d in claim(archive).deliveries][0] == (0, "state")
+
+
+def test_bury_needs_numbers_and_keeps_the_reason(archive: Archive) -> None:
+    fill(archive)
+    number = archive.outbox.list(SINK)[0]["event_id"]
+    assert archive.outbox.bury([number], reason="test pattern") == 1
+    assert archive.outbox.list(SINK, "buried")[0]["reason"] == "test pattern"
+    assert archive.outbox.retry(sink=SINK) == 2
+
+
+def test_replay_sends_a_study_once_more(archive: Archive) -> None:
+    fill(archive)
+    fill(archive)
+    lease = claim(archive)
+    settle_all(archive, lease)
+    study_uid = lease.deliveries[0].study_uid
+    assert archive.outbox.replay(study_uid=study_uid) == 3
+    assert {d.study_uid for d in claim(archive).deliveries} == {study_uid}
+
+
+def test_invariant_5_every_sink_has_its_own_pace(archive: Archive) -> None:
+    archive.outbox.register([SINK, "second"])
+    fill(archive)
+    settle_all(archive, claim(archive, sink="second"))
+    stats = archive.outbox.stats()
+    assert (stats[SINK].pending, stats["second"].pending) == (3, 0)
+
+
+def test_a_new_sink_is_given_everything_the_box_holds(archive: Archive) -> None:
+    fill(archive, 2)
+    archive.outbox.register([SINK, "late"])
+    archive.outbox.register([SINK, "late"])
+    assert archive.outbox.stats()["late"].pending == 5
+
+
+def test_a_sink_that_was_away_catches_up(archive: Archive) -> None:
+    archive.outbox.register([])
+    fill(archive)
+    assert archive.outbox.stats()[SINK].pending == 0
+    archive.outbox.register([SINK])
+    assert archive.outbox.stats()[SINK].pending == 3
+
+
+def test_a_state_record_already_handed_out_is_followed_by_another(archive: Archive) -> None:
+    first, second = series(2)
+    archive.ingest.receive_file(BytesIO(part10(first)), sender())
+    lease = claim(archive)
+    archive.ingest.receive_file(BytesIO(part10(second)), sender())
+    settle_all(archive, lease)
+    assert [d.kind for d in claim(archive).deliveries] == ["state", "image", "object"]
+
+
+def test_the_breaker_remembers_since_when(archive: Archive, clock: FakeClock) -> None:
+    archive.outbox.breaker(SINK, "open", "connection refused")
+    since = clock.now()
+    clock.advance(5)
+    archive.outbox.breaker(SINK, "open", "timed out")
+    with archive.database.read() as cx:
+        row = cx.execute("SELECT breaker, reason, since FROM sink").fetchone()
+    assert tuple(row) == ("open", "timed out", since)
+
+
+def test_an_unknown_event_is_not_found(archive: Archive) -> None:
+    with pytest.raises(NotFound):
+        archive.outbox.show(99)
+
+
+def test_claims_survive_a_restart(tmp_path: Path) -> None:
+    clock = FakeClock()
+    first = new_archive(tmp_path / "home", clock)
+    first.ingest.receive_file(BytesIO(part10(ct())), sender())
+    lease = claim(first)
+    first.close()
+    second = new_archive(tmp_path / "home", clock)
+    assert settle_all(second, lease) == 3
+    second.close()
+
+
+def test_the_claim_uses_the_partial_indexes(archive: Archive) -> None:
+    from appliance.archive.outbox import CLAIMABLE
+
+    with archive.database.read() as cx:
+        plan = cx.execute(f"EXPLAIN QUERY PLAN {CLAIMABLE}", {"sink": SINK, "now": 0, "rows": 1}).fetchall()
+    text = "\n".join(row["detail"] for row in plan)
+    assert "delivery_unfinished" in text
+    assert "SEARCH d USING INDEX delivery_pending" in text
+    assert "SCAN" not in text

@@ -1,0 +1,197 @@
+"""Searches: the SQL means what model.matching says, sees one tenant, and uses its indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import appliance.archive
+from appliance.archive.database import Database
+from appliance.archive.search import Search, statement
+from appliance.model.attributes import Level, find_attribute
+from appliance.model.matching import Match, Query, matches, parse_match
+from appliance.model.names import name_search
+
+SCHEMA = Path(appliance.archive.__file__).parent / "schema" / "schema.sql"
+
+NAMES = ["DOE^JOHN", "Doe^Jane", "YAMADA^TARO=山田^太郎=やまだ^たろう", "ZHANG^SAN=张^三", "MÜLLER^JÖRG", "A[B]^C%_", None]
+DATES = ["20240101", "20240131", "20231231", None]
+TIMES = ["10", "101530", "101530.5", "235959", None]
+
+
+def _row(index: int, tenant: str = "default", **values: Any) -> dict[str, Any]:
+    name = values.get("patient_name")
+    return {
+        "tenant": tenant, "study_uid": f"1.2.{index}", "cloud_patient_id": "x", "cloud_study_date": "x",
+        "modalities": "CT", "series_count": 1, "instance_count": 1, "received_at": index, "updated_at": index,
+        "revision": index, "patient_name_search": name_search(name) if name else None,
+    } | values  # fmt: skip
+
+
+def insert(database: Database, table: str, row: dict[str, Any]) -> None:
+    with database.write() as cx:
+        marks = ", ".join("?" * len(row))
+        cx.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
+
+
+def _series(database: Database, study: str, series: str, modality: str, tenant: str = "default") -> None:
+    insert(database, "series", {
+        "tenant": tenant, "study_uid": study, "series_uid": series, "modality": modality, "series_number": 1,
+        "instance_count": 1, "received_at": 1, "updated_at": 1, "revision": 1,
+    })  # fmt: skip
+
+
+def _studies() -> list[dict[str, Any]]:
+    rows = []
+    for index in range(60):
+        rows.append(_row(
+            index,
+            patient_name=NAMES[index % len(NAMES)], study_date=DATES[index % len(DATES)],
+            study_time=TIMES[index % len(TIMES)], patient_id=f"P{index % 9}" if index % 4 else None,
+            accession_number="A[1]" if index % 3 else "a*1", patient_weight=float(index),
+            modalities="CT\\SR" if index % 2 else "MR",
+        ))  # fmt: skip
+    return rows
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    database = Database(tmp_path_factory.mktemp("search") / "index.db")
+    with database.write() as cx:
+        for sql in SCHEMA.read_text().split(";\n"):
+            cx.execute(sql)
+    for row in _studies():
+        insert(database, "study", row)
+    insert(database, "study", _row(1, tenant="other", patient_name="DOE^OTHER", study_date="20240101"))
+    _series(database, "1.2.1", "1.2.1.1", "CT")
+    _series(database, "1.2.1", "1.2.1.2", "SR")
+    _series(database, "1.2.2", "1.2.2.1", "MR")
+    yield database
+    database.close()
+
+
+def _match(keyword: str, text: str) -> Match:
+    attribute = find_attribute(keyword)
+    assert attribute is not None
+    return parse_match(attribute, text)
+
+
+def _found(database: Database, *given: tuple[str, str], **more: Any) -> list[str]:
+    query = Query(Level.STUDY, tuple(_match(*pair) for pair in given), limit=1000, **more)
+    return [str(row["StudyInstanceUID"]) for row in Search(database, "default").find(query)]
+
+
+QUERIES = {
+    "PatientName": ["DOE^JOHN", "doe*", "*山*", "太?", "*三", "muller*", "*[B]*", "C%", "*_*", "*", "张^三", "?OE*", ""],
+    "StudyDate": ["20240101", "20240101-20240131", "-20231231", "20240102-", ""],
+    "StudyTime": ["10", "101530", "10-11", "-1015", "1016-"],
+    "PatientID": ["P1", "P?", "*1", "p1", "P[1]"],
+    "AccessionNumber": ["A[1]", "A[*", "a*1", "?[1]"],
+    "PatientWeight": ["7", "7.5"],
+    "StudyInstanceUID": ["1.2.3", "1.2.3,1.2.4\\1.2.5"],
+}
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_sql_agrees_with_the_meaning_of_matching(database: Database, data: st.DataObject) -> None:
+    keywords = data.draw(st.lists(st.sampled_from(sorted(QUERIES)), unique=True, max_size=3))
+    if {"StudyDate", "StudyTime"} <= set(keywords):
+        keywords.remove("StudyTime")
+    chosen = [_match(word, data.draw(st.sampled_from(QUERIES[word]))) for word in keywords]
+    query = Query(Level.STUDY, tuple(chosen), limit=1000)
+    found = {row["StudyInstanceUID"] for row in Search(database, "default").find(query)}
+    expected = {
+        row["study_uid"]
+        for row in _studies()
+        if all(matches(match, row.get(match.attribute.column)) for match in chosen)
+    }
+    assert found == expected
+
+
+@given(st.text(alphabet="ADO*?[]%_^-=山", min_size=1, max_size=6))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_pattern_means_more_in_sql_than_in_dicom(database: Database, text: str) -> None:
+    match = _match("PatientName", text)
+    found = set(_found(database, ("PatientName", text)))
+    assert found == {row["study_uid"] for row in _studies() if matches(match, row["patient_name"])}
+
+
+def test_names_are_found_by_one_or_two_ideographs(database: Database) -> None:
+    assert set(_found(database, ("PatientName", "*山*"))) == set(_found(database, ("PatientName", "*山田*"))) != set()
+
+
+def test_date_and_time_ranges_together_are_one_range_of_moments(database: Database) -> None:
+    found = _found(database, ("StudyDate", "20231231-20240101"), ("StudyTime", "1015-11"))
+    rows = {row["study_uid"]: (row.get("study_date"), row.get("study_time")) for row in _studies()}
+    expected = {
+        uid
+        for uid, (date, time) in rows.items()
+        if date and time and ("20231231", "1015") <= (date, time) <= ("20240101", "115960.999999")
+    }
+    assert set(found) == expected
+    assert any(rows[uid][1] == "235959" for uid in found)
+
+
+def test_another_tenant_is_never_seen(database: Database) -> None:
+    assert _found(database, ("PatientName", "DOE^OTHER")) == []
+    assert len(Search(database, "other").find(Query(Level.STUDY))) == 1
+
+
+def test_pages_follow_one_another_without_gap_or_overlap(database: Database) -> None:
+    search = Search(database, "default")
+    everything = search.find(Query(Level.STUDY, limit=1000))
+    pages = [row for start in range(0, 60, 7) for row in search.find(Query(Level.STUDY, limit=7, offset=start))]
+    assert pages == everything
+    dates = [row["StudyDate"] for row in everything if row["StudyDate"]]
+    assert dates == sorted(dates, key=str, reverse=True)
+    assert search.count(Query(Level.STUDY, limit=7, offset=50)) == 60
+
+
+def test_modalities_in_study_match_any_of_the_list(database: Database) -> None:
+    assert len(_found(database, modalities_in_study=("SR",))) == 30
+    assert len(_found(database, modalities_in_study=("SR", "MR"))) == 60
+    assert _found(database, modalities_in_study=("S",)) == []
+
+
+def test_series_match_and_answer_attributes_of_their_study(database: Database) -> None:
+    query = Query(Level.SERIES, (_match("Modality", "CT"), _match("PatientWeight", "1")), limit=10)
+    rows = Search(database, "default").find(query)
+    assert [(row["SeriesInstanceUID"], row["ModalitiesInStudy"]) for row in rows] == [("1.2.1.1", "CT\\SR")]
+    assert [row["SeriesInstanceUID"] for row in Search(database, "default").find(Query(Level.SERIES, study_uid="1.2.1"))] == [
+        "1.2.1.1", "1.2.1.2",
+    ]  # fmt: skip
+
+
+def test_a_study_search_refuses_an_attribute_below_it(database: Database) -> None:
+    with pytest.raises(ValueError, match="Modality cannot be matched"):
+        Search(database, "default").find(Query(Level.STUDY, (_match("Modality", "CT"),)))
+
+
+PLANS = [
+    (Level.STUDY, ("PatientID", "P1"), {}, "study_by_patient"),
+    (Level.STUDY, ("AccessionNumber", "A1"), {}, "study_by_accession"),
+    (Level.STUDY, ("StudyDate", "20240101-20240102"), {}, "study_by_date"),
+    (Level.STUDY, ("StudyInstanceUID", "1.2.3"), {}, "sqlite_autoindex_study"),
+    (Level.SERIES, ("PatientID", "P1"), {}, "study_by_patient"),
+    (Level.SERIES, ("Modality", "CT"), {"study_uid": "1.2"}, "sqlite_autoindex_series"),
+    (Level.INSTANCE, ("SOPInstanceUID", "1.2.3"), {}, "sqlite_autoindex_instance"),
+    (Level.INSTANCE, ("InstanceNumber", "1"), {"study_uid": "1.2", "series_uid": "1.3"}, "instance_by_series"),
+]
+
+
+@pytest.mark.parametrize(("level", "asked", "within", "index"), PLANS)
+def test_searches_use_their_index(
+    database: Database, level: Level, asked: tuple[str, str], within: dict[str, str], index: str
+) -> None:
+    query = Query(level, (_match(*asked),), **within)  # type: ignore[arg-type]
+    sql, values = statement(query, "default", "*")
+    with database.read() as cx:
+        plan = " | ".join(str(row[3]) for row in cx.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall())
+    assert index in plan
+    assert "SCAN" not in plan

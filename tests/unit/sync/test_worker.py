@@ -1,0 +1,261 @@
+"""The worker's rounds under a clock that a test moves."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from appliance.archive.outbox import Delivery, LeaseLost
+from appliance.clock import SystemClock
+from appliance.errors import ArchiveFailed, DiskFull
+from appliance.sync.retry import RetryPolicy
+from appliance.sync.sinks.contract import Answer, Misconfigured, RowFault, Unreachable
+from appliance.sync.worker import Pace, Rest, Worker
+from tests.builders.deliveries import Deliveries
+from tests.clocks import FakeClock
+from tests.unit.sync.outboxes import FakeOutbox
+from tests.unit.sync.sinks import ScriptedSink
+from tests.waiting import wait_until
+
+PACE = Pace(batch_rows=4, poll_seconds=1.0)
+
+
+class Bench:
+    """One worker with everything around it under control; jitter is always its longest."""
+
+    def __init__(self, directory: Path, pace: Pace = PACE) -> None:
+        self.clock = FakeClock()
+        self.outbox = FakeOutbox(self.clock)
+        self.sink = ScriptedSink()
+        self.make = Deliveries(directory)
+        self.worker = Worker("outbound", self.sink, self.outbox, self.clock, pace, RetryPolicy(), lambda: 1.0)
+
+    def add(self, count: int) -> None:
+        """Announce `count` states of as many series."""
+        self.outbox.add(*(self.make.state(str(n)) for n in range(count)))
+
+    def step(self) -> Rest:
+        """Work one round, then let the time it asked for pass."""
+        rest = self.worker.step()
+        self.clock.advance(rest.seconds)
+        return rest
+
+    @property
+    def breaker(self) -> str:
+        """The standing an operator sees."""
+        return self.outbox.breakers[-1][0]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def _gone(_: Delivery) -> Answer:
+    raise Unreachable("no route to the destination", hint="check the line")
+
+
+def test_delivers_batch_by_batch_without_resting(bench: Bench) -> None:
+    bench.add(10)
+    assert [bench.step().seconds for _ in range(2)] == [0.0, 0.0]
+    bench.step()
+    assert set(bench.outbox.states.values()) == {"delivered"}
+    assert bench.outbox.claims == [4, 4, 2]
+    assert bench.worker.numbers.snapshot()["delivered"] == 10
+
+
+def test_an_empty_outbox_is_looked_at_again_after_the_poll_time_or_a_change(bench: Bench) -> None:
+    assert bench.worker.step() == Rest(1.0, wakes=True)
+
+
+def test_sleeps_until_the_next_row_is_due(bench: Bench) -> None:
+    bench.add(1)
+    bench.outbox.due[1] = bench.clock.now() + 300_000
+    assert bench.worker.step() == Rest(0.3, wakes=True)
+
+
+def test_an_outage_opens_the_breaker_uses_no_attempts_and_ends_with_one_probe(bench: Bench) -> None:
+    bench.add(10)
+    bench.sink.rule = _gone
+    waits = [bench.worker.step().seconds or bench.clock.advance(0) for _ in range(1)]
+    assert waits
+    for _ in range(20):
+        bench.step()
+    assert bench.breaker == "open"
+    assert bench.outbox.breakers[-1][1] == "no route to the destination; check the line"
+    assert {row.attempts for row in bench.outbox.rows.values()} == {0}
+    assert bench.outbox.claims[:5] == [4] * 5
+    assert set(bench.outbox.claims[5:]) == {1}
+    bench.sink.rule = lambda _: None
+    claims = len(bench.outbox.claims)
+    for _ in range(6):
+        bench.step()
+    assert bench.breaker == "closed"
+    assert bench.outbox.claims[claims:][:2] == [1, 4]
+    assert set(bench.outbox.states.values()) == {"delivered"}
+
+
+def test_waits_grow_to_a_minute_and_no_further(bench: Bench) -> None:
+    bench.add(1)
+    bench.sink.rule = _gone
+    waits = []
+    for _ in range(9):
+        before = bench.clock.monotonic()
+        while not bench.worker.step().wakes and len(bench.sink.batches) == len(waits) + 1:
+            bench.clock.advance(0.5)
+        waits.append(bench.clock.monotonic() - before)
+    assert waits[:3] == pytest.approx([1, 2, 4], abs=0.6)
+    assert waits[-1] == pytest.approx(60, abs=0.6)
+
+
+def test_the_destinations_own_wish_to_wait_is_honoured(bench: Bench) -> None:
+    bench.add(1)
+
+    def rule(_: Delivery) -> Answer:
+        raise Unreachable("overloaded", retry_after=120)
+
+    bench.sink.rule = rule
+    bench.worker.step()
+    bench.clock.advance(119)
+    assert bench.worker.step().seconds == pytest.approx(1)
+
+
+def test_misconfiguration_pauses_with_its_reason_then_looks_again_by_itself(bench: Bench) -> None:
+    bench.add(6)
+    bench.sink.rule = lambda _: Misconfigured("writing is not permitted")
+    bench.step()
+    assert bench.outbox.breakers[-1] == ("paused", "writing is not permitted")
+    assert {row.attempts for row in bench.outbox.rows.values()} == {0}
+    bench.sink.rule = lambda _: None
+    for _ in range(6):
+        bench.step()
+    assert [state for state, _ in bench.outbox.breakers] == ["closed", "paused", "half-open", "closed"]
+    assert set(bench.outbox.states.values()) == {"delivered"}
+
+
+def test_faults_of_rows_leave_the_breaker_alone(bench: Bench) -> None:
+    bench.add(8)
+    bench.sink.rule = lambda _: RowFault("never")
+    for _ in range(4):
+        bench.step()
+    assert set(bench.outbox.states.values()) == {"dead"}
+    assert {state for state, _ in bench.outbox.breakers} == {"closed"}
+
+
+def test_an_unknown_error_tries_ten_times_then_buries_in_the_dead_letters(bench: Bench) -> None:
+    bench.add(1)
+    bench.sink.rule = lambda _: {}[0]  # type: ignore[misc]
+    for _ in range(200):
+        bench.step()
+    assert bench.outbox.states == {1: "dead"}
+    assert bench.outbox.rows[1].attempts == 10
+    assert len(bench.sink.batches) == 10
+
+
+def test_a_wall_clock_set_back_does_not_keep_a_sink_shut(bench: Bench) -> None:
+    bench.add(1)
+    bench.sink.rule = _gone
+    bench.worker.step()
+    bench.clock.step(-86_400)
+    bench.clock.advance(2)
+    assert bench.worker.step().seconds != 0 or len(bench.sink.batches) == 2
+
+
+def test_a_settlement_the_disk_refuses_is_made_up_before_anything_else(bench: Bench) -> None:
+    bench.add(2)
+    bench.outbox.refusal = DiskFull("full")
+    for _ in range(3):
+        with pytest.raises(DiskFull):
+            bench.worker.step()
+    assert len(bench.sink.batches) == 1
+    bench.outbox.refusal = None
+    bench.worker.step()
+    assert set(bench.outbox.states.values()) == {"delivered"}
+    assert len(bench.sink.batches) == 1
+
+
+def test_a_lost_lease_is_given_up(bench: Bench) -> None:
+    bench.add(1)
+    bench.outbox.refusal = LeaseLost("gone")
+    bench.worker.step()
+    bench.outbox.refusal = None
+    bench.worker.step()
+    assert bench.worker.numbers.delivered == 0
+
+
+class Running:
+    """A worker in a thread of its own, with the real clock."""
+
+    def __init__(self, directory: Path) -> None:
+        self.clock = SystemClock()
+        self.outbox = FakeOutbox(self.clock)
+        self.sink = ScriptedSink()
+        self.make = Deliveries(directory)
+        pace = Pace(poll_seconds=30)
+        self.worker = Worker(
+            "outbound", self.sink, self.outbox, self.clock, pace, RetryPolicy(), lambda: 0.0
+        )
+        self.stop = threading.Event()
+        self.error: BaseException | None = None
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        try:
+            self.worker.run(self.stop)
+        except ArchiveFailed as error:
+            self.error = error
+
+
+def test_a_new_event_wakes_the_worker_long_before_the_poll_time(tmp_path: Path) -> None:
+    running = Running(tmp_path)
+    running.thread.start()
+    try:
+        wait_until(lambda: running.outbox.breakers)
+        running.outbox.add(running.make.state())
+        wait_until(lambda: running.sink.delivered == [1], 5)
+    finally:
+        running.stop.set()
+        running.thread.join(5)
+    assert running.sink.closed
+
+
+def test_stopping_finishes_the_batch_in_hand(tmp_path: Path) -> None:
+    running = Running(tmp_path)
+    entered, leave = threading.Event(), threading.Event()
+
+    def rule(_: Delivery) -> Answer:
+        entered.set()
+        assert leave.wait(5)
+        return None
+
+    running.sink.rule = rule
+    running.outbox.add(running.make.state())
+    running.thread.start()
+    assert entered.wait(5)
+    running.stop.set()
+    leave.set()
+    running.thread.join(5)
+    assert running.outbox.states == {1: "delivered"}
+
+
+def test_a_failed_archive_ends_the_worker(tmp_path: Path) -> None:
+    running = Running(tmp_path)
+    running.outbox.add(running.make.state())
+    running.outbox.refusal = ArchiveFailed("fsync failed")
+    running.thread.start()
+    running.thread.join(5)
+    assert isinstance(running.error, ArchiveFailed)
+
+
+def test_a_defect_in_a_round_does_not_end_the_service(tmp_path: Path) -> None:
+    running = Running(tmp_path)
+    running.outbox.add(running.make.state())
+    running.outbox.refusal = RuntimeError("defect")
+    running.thread.start()
+    wait_until(lambda: running.sink.delivered == [1])
+    running.outbox.refusal = None
+    wait_until(lambda: running.outbox.states == {1: "delivered"}, 10)
+    running.stop.set()
+    running.thread.join(5)

@@ -25,7 +25,7 @@ test-full: test-setup $(VENV)/.test ## The soak and scale tests on top; takes ho
 	$(BIN)/pytest -m full
 
 test-setup: ## Install the programs the tests talk to (root), or name what is missing
-	@tests/setup.sh
+	@PYTHON="$(PYTHON)" tests/setup.sh
 
 lint: $(VENV)/.test ## Check style and formatting
 	$(BIN)/ruff check .

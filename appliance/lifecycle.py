@@ -104,25 +104,30 @@ def read_rooms(runtime: Path) -> dict[str, dict[str, Any]]:
 class Notices:
     """What systemd is told of this process; without a service manager nothing is sent."""
 
-    def __init__(self) -> None:
-        self._notifier = sdnotify.SystemdNotifier()
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        # Asked here, because the library would leave a socket unclosed.
+        self._notifier = sdnotify.SystemdNotifier() if environ.get("NOTIFY_SOCKET") else None
 
     def ready(self) -> None:
         """The room serves now."""
-        self._notifier.notify("READY=1")
+        self._tell("READY=1")
 
     def stopping(self) -> None:
         """The room drains and will end."""
-        self._notifier.notify("STOPPING=1")
+        self._tell("STOPPING=1")
 
     def watchdog(self) -> None:
         """The room is alive; to be sent at least twice per WatchdogSec."""
-        self._notifier.notify("WATCHDOG=1")
+        self._tell("WATCHDOG=1")
 
     def close(self) -> None:
         """Close the socket to the service manager."""
-        if self._notifier.socket is not None:
+        if self._notifier is not None and self._notifier.socket is not None:
             self._notifier.socket.close()
+
+    def _tell(self, state: str) -> None:
+        if self._notifier is not None:
+            self._notifier.notify(state)
 
 
 def _exists(pid: int) -> bool:

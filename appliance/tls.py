@@ -19,7 +19,8 @@ def server_context(certificate: Path, key: Path, ca: Path | None, *, require_cli
     """
     if require_client and ca is None:
         raise ConfigurationError(
-            "client certificates are required, but no authority is set", hint="Set scp.tls_ca to its PEM file."
+            "client certificates are required, but no authority is set",
+            hint="Set scp.tls_ca to its PEM file.",
         )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

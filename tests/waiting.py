@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from threading import Event
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 T = TypeVar("T")
 
 
-def wait_until(predicate: Callable[[], T], timeout: float = 10.0, *, every: float = 0.01) -> T:
+def wait_until(
+    predicate: Callable[[], T | Literal[False] | None], timeout: float = 10.0, *, every: float = 0.01
+) -> T:
     """Return the predicate's first true value; AssertionError when `timeout` seconds pass without one."""
     deadline = time.monotonic() + timeout
     pause = Event()

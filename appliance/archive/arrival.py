@@ -9,7 +9,7 @@ from appliance.archive.files import as_archive_error, write_all
 from appliance.archive.group2 import Labels, encode
 from appliance.archive.reserve import Reserve
 from appliance.archive.spool import Spool
-from appliance.errors import TooLarge
+from appliance.errors import ArchiveError, TooLarge
 from appliance.failpoints import failpoint
 from appliance.model.records import Origin
 
@@ -32,7 +32,11 @@ class SpooledObject:
         self.descriptor, self.path = spool.create()
         head = encode(labels, origin.ae_title)
         self.offset = len(head)
-        self._write(head)
+        try:
+            self._write(head)
+        except ArchiveError:
+            self.discard()
+            raise
         failpoint("ingest.begin")
 
     def write(self, data: bytes | bytearray | memoryview) -> None:

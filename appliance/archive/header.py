@@ -5,17 +5,17 @@ from __future__ import annotations
 from functools import cache
 from typing import BinaryIO, Final
 
-from appliance.archive.header_error import HeaderError as HeaderError
-from appliance.archive.header_values import Text, convert
-from appliance.archive.inflate import InflatedBytes, inflated_length
-from appliance.archive.scanner import (
+from appliance.archive.element import (
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
     Encoding,
-    Scanner,
     actual_encoding,
 )
+from appliance.archive.header_error import HeaderError as HeaderError
+from appliance.archive.header_values import Text, convert
+from appliance.archive.inflate import InflatedBytes, inflated_length
+from appliance.archive.scanner import Scanner
 from appliance.archive.window import Bytes, FileBytes, Window
 from appliance.model.attributes import ATTRIBUTES, Attribute, Level, Source
 from appliance.model.charsets import character_set

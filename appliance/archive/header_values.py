@@ -35,11 +35,8 @@ class Text(NamedTuple):
     big_endian: bool
 
 
-class Converted(NamedTuple):
-    """A value, None when there is none worth keeping, and the marks its conversion left."""
-
-    value: Value
-    marks: tuple[str, ...] = ()
+# A value, None when there is none worth keeping, and the marks its conversion left.
+Converted = tuple[Value, tuple[str, ...]]
 
 
 def _to_integer(text: str) -> Value:
@@ -93,16 +90,16 @@ def convert(attribute: Attribute, vr: str, data: bytes, reading: Text) -> Conver
     if actual in _BINARY:
         text = _binary_text(data, actual, reading.big_endian)
         if text is None:
-            return Converted(None, (WRONG_VR,))
+            return None, (WRONG_VR,)
     else:
         text, marks = decode(data, reading.charset, reading.assumed)
         text = clean_text(text)
     kind = attribute.affinity if attribute.affinity is not Affinity.TEXT else attribute.vr
     if not text or kind not in _SCALARS:
-        return Converted(text or None, marks)
+        return text or None, marks
     first, several, _ = text.partition("\\")
     to_value, complaint = _SCALARS[kind]
     value = to_value(first)
     if several:
         marks += (SEVERAL,)
-    return Converted(value, marks if value is not None or not first else (*marks, complaint))
+    return value, marks if value is not None or not first else (*marks, complaint)

@@ -25,12 +25,14 @@ _INSTANCE_HERE: Final = "i.tenant = e.tenant AND i.study_uid = e.study_uid AND i
 _DOWN: Final[Mapping[Level, str]] = MappingProxyType({
     Level.STUDY: "study s",
     Level.SERIES: f"study s CROSS JOIN series e ON {_SERIES_HERE}",
-    Level.INSTANCE: f"study s CROSS JOIN series e ON {_SERIES_HERE} CROSS JOIN instance i ON {_INSTANCE_HERE}",
+    Level.INSTANCE: f"study s CROSS JOIN series e ON {_SERIES_HERE}"
+    f" CROSS JOIN instance i ON {_INSTANCE_HERE}",
 })  # fmt: skip
 _UP: Final[Mapping[Level, str]] = MappingProxyType({
     Level.STUDY: "study s",
     Level.SERIES: f"series e CROSS JOIN study s ON {_SERIES_HERE}",
-    Level.INSTANCE: f"instance i CROSS JOIN series e ON {_INSTANCE_HERE} CROSS JOIN study s ON {_SERIES_HERE}",
+    Level.INSTANCE: f"instance i CROSS JOIN series e ON {_INSTANCE_HERE}"
+    f" CROSS JOIN study s ON {_SERIES_HERE}",
 })  # fmt: skip
 
 # Newest study first, absent dates last; then in reading order. The UIDs make the order total.

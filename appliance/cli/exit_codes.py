@@ -74,4 +74,4 @@ def exit_code(error: Exception) -> ExitCode:
 
 def epilogue() -> str:
     """The table as a paragraph for `--help`."""
-    return "\b\nExit codes:\n" + "\n".join(f"  {code.value:<4}{MEANINGS[code]}" for code in ExitCode)
+    return "\b\nExit codes:\n" + "\n".join(f"  {code.value:<5}{MEANINGS[code]}" for code in ExitCode)

@@ -23,20 +23,23 @@ class Installation:
     """What `--config` and `--home` chose. Nothing is read before a verb asks for it."""
 
     config: Path | None = None
+    home: Path | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
     @classmethod
     def chosen(cls, config: Path | None, home: Path | None) -> Installation:
         """The installation of the global options; `--home` stands above file and environment."""
-        environ = dict(os.environ)
-        if home is not None:
-            environ[HOME_VARIABLE] = str(home.absolute())
-        return cls(config, environ)
+        chosen = None if home is None else home.absolute()
+        over = {} if chosen is None else {HOME_VARIABLE: str(chosen)}
+        return cls(config, chosen, {**os.environ, **over})
 
     @cached_property
     def loaded(self) -> Loaded:
         """Settings and where each came from. Raises ConfigurationError."""
-        return load(self.config, self.environ)
+        loaded = load(self.config, self.environ)
+        if self.home is not None:
+            loaded.origins["home"] = "option --home"
+        return loaded
 
     @property
     def settings(self) -> Settings:
@@ -64,7 +67,7 @@ class Installation:
 
     def command(self, verb: str) -> list[str]:
         """Arguments after `python -m appliance` that run `verb` on this same installation."""
-        chosen = [] if self.config is None else ["--config", str(self.config)]
+        chosen = [] if self.config is None else ["--config", str(self.config.absolute())]
         home = self.environ.get(HOME_VARIABLE)
         return [*chosen, *(["--home", home] if home else []), verb]
 

@@ -25,6 +25,7 @@ from appliance.cli.run import run
 from appliance.cli.sample import sample
 from appliance.cli.status import status
 
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 VERBS: tuple[click.Command, ...] = (
     init,
     run,
@@ -45,7 +46,7 @@ VERBS: tuple[click.Command, ...] = (
 )
 
 
-@click.group(cls=Verbs, epilog=epilogue(), context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Verbs, epilog=epilogue(), context_settings=CONTEXT)
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -59,7 +60,7 @@ VERBS: tuple[click.Command, ...] = (
 @click.version_option(__version__, prog_name="appliance", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, config: Path | None, home: Path | None) -> None:
-    """Receive, keep, show and forward DICOM objects; nothing that was accepted is ever lost."""
+    """Receive, keep, show and forward DICOM objects."""
     ctx.obj = Installation.chosen(config, home)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import signal
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -21,20 +24,20 @@ from appliance.config import Settings
 from appliance.errors import ApplianceError
 
 TICK_SECONDS = 0.2
-WEB_GRACE = 15.0
+WEB_GRACE = 35.0
 SYNC_GRACE = 30.0
 SPARE_SECONDS = 5.0
 
 
 @dataclass
 class Interrupts:
-    """Counts SIGINT and SIGTERM: the first stops gently, the second at once."""
+    """Counts SIGINT, SIGTERM and SIGHUP (a closed terminal): the first stops gently, the second at once."""
 
     count: int = 0
 
     def install(self) -> None:
-        """Take the two signals over; main thread only."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        """Take the signals over; main thread only."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
@@ -75,8 +78,10 @@ def plans(installation: Installation) -> list[Plan]:
         "web": WEB_GRACE,
         "sync": SYNC_GRACE,
     }
-    program = (sys.executable, "-m", "appliance")
-    return [Plan(room, [*program, *installation.command(room)], grace) for room, grace in graces.items()]
+    return [
+        Plan(room, [sys.executable, "-m", "appliance", *installation.command(room)], grace)
+        for room, grace in graces.items()
+    ]
 
 
 class Welcome:
@@ -112,7 +117,7 @@ class Welcome:
 def directions(installation: Installation) -> list[str]:
     """Where to look: the DICOM address, the web address, the folders, the next command."""
     settings = installation.settings
-    status = " ".join(["appliance", *installation.command("status")])
+    status = shlex.join([*program(), *installation.command("status")])
     return [
         "",
         f"  DICOM      {settings.scp.host} port {settings.scp.port}, AE title {settings.scp.ae_title}",
@@ -123,6 +128,14 @@ def directions(installation: Installation) -> list[str]:
         "  Stop       Ctrl-C",
         "",
     ]
+
+
+def program() -> list[str]:
+    """How this very command is typed in another shell."""
+    beside = Path(sys.executable).with_name("appliance")
+    if shutil.which("appliance"):
+        return ["appliance"]
+    return [str(beside)] if beside.exists() else [sys.executable, "-m", "appliance"]
 
 
 def outbound(settings: Settings) -> list[str]:

@@ -28,7 +28,7 @@ class Loaded:
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
-    """Read `path` (default /etc/dicom-edge-appliance/appliance.toml), conf.d/*.toml beside it, the environment.
+    """Read `path` (default: DEFAULT_PATH), conf.d/*.toml beside it, and the environment.
 
     Later sources win, key by key; tables are merged by name, lists replaced. A missing
     default file is no error, a missing `path` is. Raises ConfigurationError that names every mistake.

@@ -59,5 +59,5 @@ def _attributes(document: Mapping[str, Any]) -> str:
 def to_xml(document: Mapping[str, Any]) -> bytes:
     """Return the UTF-8 Native DICOM Model of one DICOM JSON object; control characters become U+FFFD."""
     namespace = 'xmlns="http://dicom.nema.org/PS3.19/models/NativeDICOM" xml:space="preserve"'
-    body = _attributes(document)
-    return f'<?xml version="1.0" encoding="UTF-8"?><NativeDicomModel {namespace}>{body}</NativeDicomModel>'.encode()
+    root = f"<NativeDicomModel {namespace}>{_attributes(document)}</NativeDicomModel>"
+    return f'<?xml version="1.0" encoding="UTF-8"?>{root}'.encode()

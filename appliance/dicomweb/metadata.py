@@ -11,9 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
-from appliance.archive.header_error import HeaderError
-from appliance.archive.inflate import InflatedBytes, inflated_length
-from appliance.archive.scanner import (
+from appliance.archive.element import (
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
@@ -26,6 +24,8 @@ from appliance.archive.scanner import (
     actual_encoding,
     read_element,
 )
+from appliance.archive.header_error import HeaderError
+from appliance.archive.inflate import InflatedBytes, inflated_length
 from appliance.archive.window import Bytes, FileBytes, Window
 from appliance.dicomweb.dicom_json import Member
 from appliance.dicomweb.representations import PIXEL_REPRESENTATION, is_private_creator, representation
@@ -119,7 +119,9 @@ class _Reader:
         self.stack: list[_Item | _Sequence] = []
         self.count = 0
         syntax = encoded.syntax
-        declared = EXPLICIT_BIG if syntax.big_endian else IMPLICIT_LITTLE if syntax.implicit else EXPLICIT_LITTLE
+        declared = (
+            EXPLICIT_BIG if syntax.big_endian else IMPLICIT_LITTLE if syntax.implicit else EXPLICIT_LITTLE
+        )
         self.encoding = actual_encoding(self.window, declared)
 
     def read(self) -> Document:

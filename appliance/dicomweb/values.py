@@ -76,5 +76,8 @@ def encode_member(vr: str, data: bytes, big_endian: bool, charset: CharacterSet,
     if vr in WORDS or not (vr.isascii() and vr.isalpha()):
         if not data:
             return {"vr": vr}
-        return {"vr": vr, "InlineBinary": base64.b64encode(little_endian(vr, data, big_endian)).decode("ascii")}
+        return {
+            "vr": vr,
+            "InlineBinary": base64.b64encode(little_endian(vr, data, big_endian)).decode("ascii"),
+        }
     return member(vr, _texts(vr, data, charset, assumed))

@@ -1,1 +1,1 @@
-"""The DICOM door: receives by DIMSE (PS3.7), keeps by the archive, answers."""
+"""The DICOM door: associations are accepted here, objects received and passed to the archive."""

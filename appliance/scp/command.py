@@ -121,8 +121,6 @@ def wrap_command(context_id: int, encoded: bytes, maximum_length: int) -> bytes:
     for start in range(0, len(encoded), room):
         piece = encoded[start : start + room]
         control = 0x03 if start + room >= len(encoded) else 0x01
-        head = struct.pack(
-            ">BxLLBB", PduType.P_DATA, len(piece) + 6, len(piece) + 2, context_id, control
-        )
+        head = struct.pack(">BxLLBB", PduType.P_DATA, len(piece) + 6, len(piece) + 2, context_id, control)
         pdus.append(head + piece)
     return b"".join(pdus)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pydicom.uid import UID_dictionary
+from pydicom._uid_dict import UID_dictionary
 from pynetdicom import sop_class
 from pynetdicom.presentation import PresentationContext
 
 from appliance.model.syntaxes import storable_syntaxes
+
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 VERIFICATION = "1.2.840.10008.1.1"
 
@@ -41,14 +44,10 @@ def storage_classes() -> dict[str, str]:
         for uid, (name, kind, *_) in UID_dictionary.items()
         if kind == "SOP Class" and "Storage" in name
     }
-    known = {str(uid): str(uid.name) for uid in _pynetdicom_storage_classes()}
-    merged = {**known, **listed}
+    # pynetdicom knows classes that pydicom does not name yet; their keywords are names without spaces.
+    newer = {uid: _CAPITAL.sub(" ", keyword) for keyword, uid in sop_class._STORAGE_CLASSES.items()}
+    merged = {**newer, **listed}
     return {uid: merged[uid] for uid in sorted(merged, key=_numerically) if uid not in NOT_OF_A_STUDY}
-
-
-def _pynetdicom_storage_classes() -> Iterable[sop_class.SOPClass]:
-    for keyword in sop_class._STORAGE_CLASSES:
-        yield getattr(sop_class, keyword)
 
 
 def _numerically(uid: str) -> list[int]:
@@ -65,7 +64,10 @@ class ContextTable:
     @classmethod
     def of(cls, private_sop_classes: Sequence[str] = ()) -> ContextTable:
         """The dictionaries' storage classes and the private ones the operator configured."""
-        return cls(frozenset((*storage_classes(), *private_sop_classes)), tuple(each.uid for each in storable_syntaxes()))
+        return cls(
+            frozenset((*storage_classes(), *private_sop_classes)),
+            tuple(each.uid for each in storable_syntaxes()),
+        )
 
     def preferring(self, order: Sequence[str]) -> ContextTable:
         """The same table with a peer's own order first and ours after it: an order refuses nothing.

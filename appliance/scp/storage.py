@@ -29,9 +29,7 @@ class Arrival(Protocol):
 class Ingest(Protocol):
     """The part of the archive this door needs."""
 
-    def begin(
-        self, origin: Origin, *, transfer_syntax_uid: str, sop_class_uid: str, sop_uid: str
-    ) -> Arrival:
+    def begin(self, origin: Origin, *, transfer_syntax_uid: str, sop_class_uid: str, sop_uid: str) -> Arrival:
         """Start an arrival."""
 
 

@@ -24,18 +24,18 @@ TOPICS_BY_KIND: Mapping[str, tuple[str, ...]] = MappingProxyType({
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One record for one topic: `key` chooses the partition, `value` is JSON on one line."""
+    """One record for one topic: `key` chooses the partition, `value` is JSON in UTF-8, on one line."""
 
     topic: str
     key: str
-    value: str
+    value: bytes
 
 
 def seal(delivery: Delivery, file_path: str = "") -> tuple[Envelope, ...]:
     """Return the records of an event, one per topic of its kind.
 
     `file_path` is where the bytes of an object lie at the destination; it goes into the store
-    record. Raises RowFault for an unknown kind or a payload that is no JSON object.
+    record. Raises RowFault for an unknown kind and for a payload that is no JSON object in UTF-8.
     """
     topics = TOPICS_BY_KIND.get(delivery.kind)
     if topics is None:
@@ -43,7 +43,7 @@ def seal(delivery: Delivery, file_path: str = "") -> tuple[Envelope, ...]:
     record = _record(delivery)
     if delivery.kind == OBJECT:
         record["file_path"] = file_path
-    value = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    value = _encode(record)
     return tuple(Envelope(topic, delivery.message_key, value) for topic in topics)
 
 
@@ -55,19 +55,23 @@ def object_path(delivery: Delivery) -> str:
         raise RowFault("the event's UIDs cannot be a path", hint="see appliance outbox show") from error
 
 
-def line(envelope: Envelope) -> bytes:
-    """Return the record as one line of UTF-8. Raises RowFault for text that UTF-8 cannot carry."""
-    try:
-        return f"{envelope.value}\n".encode()
-    except UnicodeEncodeError as error:
-        raise RowFault("the record holds text that UTF-8 cannot carry") from error
-
-
 def _record(delivery: Delivery) -> dict[str, Any]:
     try:
-        record = json.loads(delivery.payload)
+        record = json.loads(delivery.payload, parse_constant=_refuse)
     except ValueError as error:
         raise RowFault("the event's record is not JSON") from error
     if not isinstance(record, dict):
         raise RowFault("the event's record is not a JSON object")
     return record
+
+
+def _encode(record: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError as error:
+        raise RowFault("the record holds text that UTF-8 cannot carry") from error
+
+
+def _refuse(constant: str) -> None:
+    """NaN and Infinity are Python's addition to JSON; strict readers lose the whole record to them."""
+    raise ValueError(constant)

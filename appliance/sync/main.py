@@ -87,6 +87,8 @@ class _Room:
             logs.get_logger(__name__).error("archive failed", sink=worker.name, fault=error.message)
             self._failed.set()
         finally:
+            if not self._stop.is_set():
+                self._failed.set()  # a sink without its worker: a fresh process must take over
             self._stop.set()
 
     def _publish(self, state: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from flask import Flask, Response, g, request
@@ -17,6 +18,8 @@ from appliance.web.resources import ROOT
 from appliance.web.services import EXTENSION, Services
 from appliance.web.services import services as _services
 
+# Asked for every few seconds by machines: not worth a line each.
+ROUTINE = frozenset({"/healthz", "/readyz", "/metrics", "/api/v1/changes", "/static/<path:filename>"})
 DICOMWEB = (qido.blueprint, wado.blueprint, metadata.blueprint, stow.blueprint)
 
 
@@ -55,7 +58,8 @@ def _finish(answer: Response) -> Response:
     seconds = time.monotonic() - g.get("started", time.monotonic())
     _services().metrics.note(route, request.method, answer.status_code, seconds)
     # The route and its UIDs, never the query: that is where patient data would be.
-    get_logger(__name__).info(
+    get_logger(__name__).log(
+        logging.DEBUG if route in ROUTINE else logging.INFO,
         "request",
         method=request.method,
         route=route,

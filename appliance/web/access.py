@@ -7,8 +7,7 @@ proxies cannot use a local browser or program to come through it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from appliance.dicomweb.problems import Problem
@@ -20,7 +19,14 @@ FORWARDED: Final = (
     "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Forwarded-By", "X-Real-IP",
 )  # fmt: skip
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[0-9A-Za-z._-]+)(?::([0-9]{1,5}))?")
-_OWN_FETCHES: Final = frozenset({"same-origin", "none"})
+_OWN_FETCHES: Final = frozenset({None, "same-origin", "none"})
+
+
+class Headers(Protocol):
+    """The headers of a request; names match in any case."""
+
+    def get(self, key: str, /) -> str | None:
+        """Return a header's value, None when it is absent."""
 
 
 def host_name(header: str) -> str | None:
@@ -35,34 +41,36 @@ def allowed_names(bound: str, configured: tuple[str, ...]) -> frozenset[str]:
     return LOOPBACK_NAMES | {own.lower()} | {name.lower() for name in configured}
 
 
-def check_host(headers: Mapping[str, str], allowed: frozenset[str]) -> Problem | None:
+def check_host(headers: Headers, allowed: frozenset[str]) -> Problem | None:
     """Refuse a name that is not ours: DNS rebinding makes a browser take us for another site."""
-    name = host_name(headers.get("Host", ""))
+    name = host_name(headers.get("Host") or "")
     if name is None:
         return Problem(400, "the Host header is missing or not valid")
     if name not in allowed:
-        return Problem(421, "this appliance is not known by the name in the Host header", "set web.allowed_hosts")
+        return Problem(
+            421, "this appliance is not known by the name in the Host header", "set web.allowed_hosts"
+        )
     return None
 
 
-def check_forwarded(headers: Mapping[str, str]) -> Problem | None:
+def check_forwarded(headers: Headers) -> Problem | None:
     """Refuse what comes through a proxy: the real sender is unknown, and nobody has logged in."""
-    if any(name in headers for name in FORWARDED):
+    if any(headers.get(name) is not None for name in FORWARDED):
         return Problem(403, "requests through a proxy are refused while there are no logins")
     return None
 
 
-def check_origin(method: str, headers: Mapping[str, str]) -> Problem | None:
+def check_origin(method: str, headers: Headers) -> Problem | None:
     """Refuse a write that a page of another site makes; programs send neither header and pass."""
     if method in SAFE_METHODS:
         return None
     origin = headers.get("Origin")
-    same = origin is None or urlsplit(origin)[:2] == ("http", headers.get("Host", "").strip())
-    if not same or headers.get("Sec-Fetch-Site", "same-origin") not in _OWN_FETCHES:
+    same = origin is None or urlsplit(origin)[:2] == ("http", (headers.get("Host") or "").strip())
+    if not same or headers.get("Sec-Fetch-Site") not in _OWN_FETCHES:
         return Problem(403, "a page of another site may not write to this appliance")
     return None
 
 
-def check(method: str, headers: Mapping[str, str], allowed: frozenset[str]) -> Problem | None:
+def check(method: str, headers: Headers, allowed: frozenset[str]) -> Problem | None:
     """Return the first reason to refuse a request, None for none."""
     return check_host(headers, allowed) or check_forwarded(headers) or check_origin(method, headers)

@@ -63,7 +63,7 @@ def warn(answer: Response, warnings: Iterable[str]) -> Response:
 
 
 def accepted() -> tuple[MediaType, ...]:
-    """Return what the client wants; the `accept` query parameter stands in for the header (PS3.18 8.3.3.1)."""
+    """Return what the client wants; the query parameter `accept` goes before the header (PS3.18 8.3.3.1)."""
     return parse_accept(request.args.get("accept") or request.headers.get("Accept", ""))
 
 
@@ -71,7 +71,9 @@ def negotiated(*offers: Offer) -> Offer:
     """Return the offer the client wants most, or end with 406."""
     offer = choose(accepted(), offers)
     if offer is None:
-        given = ", ".join(sorted({offer.type + (f'; type="{offer.part}"' if offer.part else "") for offer in offers}))
+        given = ", ".join(
+            sorted({offer.type + (f'; type="{offer.part}"' if offer.part else "") for offer in offers})
+        )
         raise Refused(Problem(406, f"this resource is given as {given}"))
     return offer
 

@@ -57,7 +57,10 @@ def retrieve(study_uid: str, series_uid: str = "", sop_uid: str = "") -> Respons
     answer = Response(_drain(gathered.file), content_type=gathered.content_type)
     answer.content_length = gathered.length
     if gathered.unread:
-        warn(answer, [f"The metadata of {gathered.unread} instances are incomplete: not all attributes could be read"])
+        warn(
+            answer,
+            [f"The metadata of {gathered.unread} instances are incomplete: not all attributes could be read"],
+        )
     return answer
 
 
@@ -66,7 +69,8 @@ class _Gathered:
 
     def __init__(self, instances: Sequence[StoredInstance], offer: Offer) -> None:
         self.unread = 0
-        self.file: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY, dir=services().spool)
+        spool = str(services().spool)
+        self.file: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY, dir=spool)  # noqa: SIM115
         boundary = uuid.uuid4().hex
         as_json = offer is AS_JSON
         self.content_type = DICOM_JSON if as_json else f'{MULTIPART}; type="{DICOM_XML}"; boundary={boundary}'

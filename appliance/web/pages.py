@@ -44,7 +44,13 @@ def study_list() -> Response:
     rows = [_row(study) for study in index.find(query)]
     pages = math.ceil(total / worklist.PAGE_ROWS)
     return _page(
-        "studies.html", form=form, rows=rows, total=total, pages=pages, mistake=False, revision=index.revision()
+        "studies.html",
+        form=form,
+        rows=rows,
+        total=total,
+        pages=pages,
+        mistake=False,
+        revision=index.revision(),
     )
 
 
@@ -98,12 +104,12 @@ def _page(template: str, **values: Any) -> Response:
 
 def _page_url(page: int) -> str:
     """Return the list's URL with the same search, on another page."""
-    asked = {name: value for name, value in request.args.items() if name in worklist.FIELDS and value}
-    return url_for("pages.studies", **asked, page=str(page))
+    asked: dict[str, Any] = {name: request.args.get(name) or None for name in worklist.FIELDS}
+    return url_for("pages.studies", **asked, page=page)
 
 
 def _switch(language: str) -> str:
     """Return this page's URL in another language."""
-    kept = {name: value for name, value in request.args.items() if name != "lang"}
+    kept: dict[str, Any] = {name: request.args.get(name) for name in (*worklist.FIELDS, "page")}
     endpoint = request.endpoint or "pages.studies"
     return url_for(endpoint, **(request.view_args or {}), **kept, lang=language)

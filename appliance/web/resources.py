@@ -16,8 +16,14 @@ ROOT = "/dicom-web"
 
 
 def base_url() -> str:
-    """Return the DICOMweb root with the scheme and host the caller used, without a slash at the end."""
-    return request.host_url.rstrip("/") + ROOT
+    """Return the DICOMweb root with the scheme and host the caller used, without a slash at the end.
+
+    Some clients leave the port out of the Host header; ours is then the one they came to.
+    """
+    host = request.headers.get("Host", "").strip()
+    if not host.rpartition("]")[2].rpartition(":")[1]:
+        host = f"{host}:{request.environ['SERVER_PORT']}"
+    return f"{request.scheme}://{host}{ROOT}"
 
 
 def study_url(study_uid: str) -> str:
@@ -42,7 +48,11 @@ def url_of(instance: StoredInstance) -> str:
 
 def row_url(row: Mapping[str, Value]) -> str:
     """Return the URL of what a search found: as deep as the UIDs it has."""
-    parts = (("studies", "StudyInstanceUID"), ("series", "SeriesInstanceUID"), ("instances", "SOPInstanceUID"))
+    parts = (
+        ("studies", "StudyInstanceUID"),
+        ("series", "SeriesInstanceUID"),
+        ("instances", "SOPInstanceUID"),
+    )
     return base_url() + "".join(f"/{name}/{row[uid]}" for name, uid in parts if row.get(uid))
 
 

@@ -30,7 +30,9 @@ def read_file(path: Path, size: int, start: int = 0) -> Iterator[bytes]:
             yield chunk
 
 
-def multipart_files(heads: Sequence[bytes], instances: Sequence[StoredInstance], boundary: str) -> Iterator[bytes]:
+def multipart_files(
+    heads: Sequence[bytes], instances: Sequence[StoredInstance], boundary: str
+) -> Iterator[bytes]:
     """Yield a multipart message with one whole file per part."""
     for head, instance in zip(heads, instances, strict=True):
         yield head
@@ -51,6 +53,9 @@ class _Outlet:
     def flush(self) -> None:
         """Nothing is held back."""
 
+    def close(self) -> None:
+        """There is nothing to close."""
+
     def take(self) -> bytes:
         pieces, self._pieces = b"".join(self._pieces), []
         return pieces
@@ -59,7 +64,7 @@ class _Outlet:
 def zipped_files(instances: Sequence[StoredInstance]) -> Iterator[bytes]:
     """Yield a ZIP archive of whole files, uncompressed, as <series>/<instance>.dcm."""
     outlet = _Outlet()
-    with zipfile.ZipFile(outlet, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:  # type: ignore[arg-type]
+    with zipfile.ZipFile(outlet, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for instance in instances:
             entry = zipfile.ZipInfo(f"{instance.series_uid}/{instance.sop_uid}.dcm")
             with archive.open(entry, "w", force_zip64=True) as member:

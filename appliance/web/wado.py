@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from appliance.archive.reading import StoredInstance
 from appliance.dicomweb.media_types import DICOM, MULTIPART, Offer
@@ -96,6 +96,7 @@ def _single(instances: Sequence[StoredInstance]) -> Response:
     answer.content_length = instance.file_size
     answer.headers["Content-Disposition"] = f'attachment; filename="{instance.sop_uid}.dcm"'
     answer.set_etag(instance.digest)
+    answer.make_conditional(request)
     return answer
 
 

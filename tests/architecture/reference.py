@@ -18,13 +18,14 @@ BEGIN, END = "<!-- keys: made by `make reference` -->", "<!-- end of keys -->"
 
 
 def keys(model: type[BaseModel] = Settings, path: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """Every key by its dotted path: `scp.peers[].address` for entries of a list, NAME where a name is free."""
+    """Every key by its dotted path; [] stands for each entry of a list, NAME where a name is free."""
     for name, field in model.model_fields.items():
         here = path + name
         inner = _model(field.annotation)
+        is_section = field.annotation is inner
         if inner is None:
             yield here, field
-        elif inner is field.annotation:
+        elif is_section:
             yield from keys(inner, here + ".")
         else:
             free = str(field.annotation).startswith("dict")

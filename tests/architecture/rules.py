@@ -38,11 +38,12 @@ def undocumented(module: Module) -> Iterator[str]:
 
 
 def unexplained_broad_excepts(module: Module) -> Iterator[str]:
-    """Handlers of everything without `# boundary: <why>` on their line."""
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.ExceptHandler) and _is_broad(node.type):
-            if not BOUNDARY.search(module.lines[node.lineno - 1]):
-                yield f"{module.name}:{node.lineno} catches everything and does not say why"
+    """Handlers of everything without `# boundary: <why>`, unless they only clean up and raise again."""
+    handlers = [node for node in ast.walk(module.tree) if isinstance(node, ast.ExceptHandler)]
+    for handler in handlers:
+        stops_it = _is_broad(handler.type) and not _raises_again(handler)
+        if stops_it and not BOUNDARY.search(module.lines[handler.lineno - 1]):
+            yield f"{module.name}:{handler.lineno} catches everything and does not say why"
 
 
 def sleeps(module: Module) -> Iterator[str]:
@@ -91,3 +92,9 @@ def _is_broad(caught: ast.expr | None) -> bool:
         return True
     parts = caught.elts if isinstance(caught, ast.Tuple) else [caught]
     return any(isinstance(part, ast.Name) and part.id in ("Exception", "BaseException") for part in parts)
+
+
+def _raises_again(handler: ast.ExceptHandler) -> bool:
+    last = handler.body[-1]
+    leaves = any(isinstance(node, ast.Return | ast.Break | ast.Continue) for node in ast.walk(handler))
+    return isinstance(last, ast.Raise) and last.exc is None and not leaves

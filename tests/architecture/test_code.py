@@ -40,7 +40,10 @@ LONG_FUNCTION = "def long():\n" + "    pass\n" * 40
     [
         (rules.too_long, "x = 1\n" * 401),
         (rules.too_long, LONG_FUNCTION),
-        (rules.too_long, "class C:\n" + LONG_FUNCTION.replace("def", "  def").replace("    pass", "      pass")),
+        (
+            rules.too_long,
+            "class C:\n" + LONG_FUNCTION.replace("def", "  def").replace("    pass", "      pass"),
+        ),
         (rules.undocumented, "x = 1\n"),
         (rules.undocumented, '"""M."""\ndef public(): ...\n'),
         (rules.undocumented, '"""M."""\nclass Public: ...\n'),
@@ -49,6 +52,8 @@ LONG_FUNCTION = "def long():\n" + "    pass\n" * 40
         (rules.unexplained_broad_excepts, "try: ...\nexcept (OSError, BaseException) as e: ...\n"),
         (rules.unexplained_broad_excepts, "try: ...\nexcept: ...\n"),
         (rules.unexplained_broad_excepts, "try: ...\nexcept Exception: ...  # boundary:\n"),
+        (rules.unexplained_broad_excepts, "try: ...\nexcept Exception:\n  if x: return\n  raise\n"),
+        (rules.unexplained_broad_excepts, "try: ...\nexcept Exception:\n  raise ValueError\n"),
         (rules.sleeps, "import time\ntime.sleep(1)\n"),
         (rules.sleeps, "from time import sleep as nap\n"),
     ],
@@ -64,6 +69,7 @@ def test_the_rule_notices_a_breach(rule: Rule, text: str) -> None:
         (rules.undocumented, '"""M."""\ndef _private(): ...\nclass _P:\n  def public(self): ...\n'),
         (rules.unexplained_broad_excepts, "try: ...\nexcept Exception: ...  # boundary: the loop goes on\n"),
         (rules.unexplained_broad_excepts, "try: ...\nexcept OSError: ...\n"),
+        (rules.unexplained_broad_excepts, "try: ...\nexcept BaseException:\n  x.close()\n  raise\n"),
         (rules.sleeps, "event.wait(1)\n"),
     ],
 )

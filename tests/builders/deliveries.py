@@ -50,7 +50,7 @@ class Deliveries:
         return DeliveryBlob(path, len(GROUP2), len(data), size, "1.2.840.10008.1.2.1", digest)
 
     def _delivery(
-        self, kind: str, series: str, sop: str | None, record: dict[str, Any], **changes: Any
+        self, default: str, series: str, sop: str | None, record: dict[str, Any], **changes: Any
     ) -> Delivery:
         number = next(self._ids)
         study_uid, series_uid = f"{ROOT}.1", f"{ROOT}.1.{series}"
@@ -59,7 +59,7 @@ class Deliveries:
         values: dict[str, Any] = {
             "event_id": number,
             "tenant": self._tenant,
-            "kind": kind,
+            "kind": default,
             "study_uid": study_uid,
             "series_uid": series_uid,
             "sop_uid": sop_uid,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from io import BytesIO
 from typing import Any
 
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
+from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -48,10 +49,10 @@ def encode(dataset: Dataset, syntax_uid: str = ExplicitVRLittleEndian) -> bytes:
 
     Encapsulated syntaxes are explicit little endian here: the pixel data must be encapsulated already.
     """
-    file = BytesIO()
-    write_dataset(
-        _writer(file, syntax_uid), dataset, parent_encoding=dataset.get("SpecificCharacterSet", "ISO_IR 6")
-    )
+    file = DicomBytesIO()
+    file.is_implicit_VR = syntax_uid == ImplicitVRLittleEndian
+    file.is_little_endian = syntax_uid != ExplicitVRBigEndian
+    write_dataset(file, dataset, parent_encoding=dataset.get("SpecificCharacterSet", "ISO_IR 6"))
     data = file.getvalue()
     return _deflated(data) if syntax_uid == DeflatedExplicitVRLittleEndian else data
 
@@ -70,22 +71,14 @@ def part10_of(data: bytes, syntax_uid: str, *, sop_class_uid: str, sop_uid: str)
     """Return a whole PS3.10 file around the bytes of a data set, whatever they are."""
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = sop_class_uid
-    meta.MediaStorageSOPInstanceUID = sop_uid
-    meta.TransferSyntaxUID = syntax_uid
-    meta.ImplementationClassUID = IMPLEMENTATION
-    file = BytesIO()
+    meta.MediaStorageSOPClassUID = UID(sop_class_uid)
+    meta.MediaStorageSOPInstanceUID = UID(sop_uid)
+    meta.TransferSyntaxUID = UID(syntax_uid)
+    meta.ImplementationClassUID = UID(IMPLEMENTATION)
+    file = DicomBytesIO()
+    file.is_little_endian, file.is_implicit_VR = True, False
     write_file_meta_info(file, meta)
     return b"\x00" * 128 + b"DICM" + file.getvalue() + data
-
-
-def _writer(file: BytesIO, syntax_uid: str) -> Any:
-    from pydicom.filebase import DicomIO
-
-    writer = DicomIO(file)
-    writer.is_implicit_VR = syntax_uid == ImplicitVRLittleEndian
-    writer.is_little_endian = syntax_uid != ExplicitVRBigEndian
-    return writer
 
 
 def _deflated(data: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -123,4 +124,7 @@ class MemoryHarness:
         self.memory.outage = None
 
 
-HARNESSES = {"directory": DirectoryHarness, "memory": MemoryHarness}
+HARNESSES: dict[str, Callable[[Path, Any], Harness]] = {
+    "directory": DirectoryHarness,
+    "memory": MemoryHarness,
+}

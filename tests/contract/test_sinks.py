@@ -20,8 +20,10 @@ STORE = ("log_queue", "storage_queue")
 
 
 @pytest.fixture(params=HARNESSES)
-def harness(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
-    found: Harness = HARNESSES[request.param](tmp_path, monkeypatch)
+def harness(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Harness]:
+    found = HARNESSES[request.param](tmp_path, monkeypatch)
     yield found
     found.sink.close()
 
@@ -108,6 +110,7 @@ def test_rows_of_a_series_and_kind_appear_in_batch_order(harness: Harness, make:
         {"payload": ""},
         {"payload": "no json"},
         {"payload": "[]"},
+        {"payload": '{"slice_thickness": NaN}'},
         {"payload": '{"patient_name": "\\ud800"}'},
         {"kind": "unknown"},
         {"sop_uid": "../../etc/passwd"},
@@ -121,8 +124,6 @@ def test_rows_of_a_series_and_kind_appear_in_batch_order(harness: Harness, make:
 def test_a_poisoned_row_is_a_row_fault_and_the_rest_is_delivered(
     harness: Harness, make: Deliveries, changes: dict[str, Any]
 ) -> None:
-    if harness.__class__.__name__ == "MemoryHarness" and "ud800" in str(changes.get("payload")):
-        changes = {"payload": "{"}  # memory holds text, not bytes: nothing is wrong with it there
     good, poisoned = make.instance(), make.object("9", **changes)
     answers = dict(harness.sink.deliver([good[0], poisoned, *good[1:]]))
     assert isinstance(answers.pop(poisoned.event_id), RowFault)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +43,7 @@ class Appliance:
         self.scp_port, self.web_port = free_ports(2)
         self.log = home.parent / f"{home.name}.log"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._wrapped: set[str] = set()
         self._environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("APPLIANCE")},
             **MODEST,
@@ -86,15 +87,22 @@ class Appliance:
             )
         return done
 
-    def start(self, verb: str = "run", *options: str, environ: Mapping[str, str] | None = None) -> int:
+    def start(
+        self,
+        verb: str = "run",
+        *options: str,
+        environ: Mapping[str, str] | None = None,
+        wrapper: Sequence[str] = (),
+    ) -> int:
         """Start `appliance run`, or one room (scp, web, sync) of a home that is initialised; return its pid.
 
-        `environ` counts for this process alone (failpoints). Does not wait.
+        `environ` counts for this process alone (failpoints). `wrapper` is a command that runs the
+        room below itself, such as strace; the pid is then the wrapper's. Does not wait.
         """
         assert verb not in self._processes, f"{verb} runs already"
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "appliance", verb, *options],
+                [*wrapper, sys.executable, "-m", "appliance", verb, *options],
                 env={**self._environ, **(environ or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -102,6 +110,7 @@ class Appliance:
                 start_new_session=True,
             )
         self._processes[verb] = process
+        (self._wrapped.add if wrapper else self._wrapped.discard)(verb)
         return process.pid
 
     def wait_ready(self, *rooms: str, seconds: float = START_SECONDS) -> None:
@@ -115,9 +124,21 @@ class Appliance:
             print(self.output())
             raise
 
+    def wait_answering(self, room: str, seconds: float = START_SECONDS) -> None:
+        """Wait until the web room answers at all, ready or not: a room may run here without the others."""
+        assert room == "web"
+
+        def answers() -> bool:
+            try:
+                return self.get("/healthz", 2.0)[0] == 200
+            except OSError:
+                return False
+
+        wait_until(lambda: self._check_processes() and answers(), seconds)
+
     def room_pid(self, room: str) -> int:
-        """Process id of a room, also of one below `appliance run`."""
-        if room in self._processes:
+        """Process id of a room, also of one below `appliance run` or a wrapper."""
+        if room in self._processes and room not in self._wrapped:
             return self._processes[room].pid
         return int(self._published(room)["pid"])
 

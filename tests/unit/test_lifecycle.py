@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from appliance import lifecycle
 from appliance.lifecycle import Notices, Stop, publish, read_rooms, withdraw
 
 
@@ -73,7 +72,7 @@ def test_a_room_that_is_gone_or_silent_is_not_alive(tmp_path: Path, monkeypatch:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     with monkeypatch.context() as patched:
-        patched.setattr(lifecycle.os, "getpid", lambda: gone.pid)
+        patched.setattr(os, "getpid", lambda: gone.pid)
         publish(tmp_path, "gone", {})
     publish(tmp_path, "silent", {})
     silent = tmp_path / "silent.json"

@@ -35,7 +35,13 @@ def test_a_line_is_one_json_object_with_its_facts() -> None:
     stream = logged()
     get_logger("appliance.scp").info("stored", sop_uid="1.2.3", bytes=5)
     line = json.loads(stream.getvalue())
-    assert {"event": "stored", "sop_uid": "1.2.3", "bytes": 5, "room": "scp", "level": "info"}.items() <= line.items()
+    assert {
+        "event": "stored",
+        "sop_uid": "1.2.3",
+        "bytes": 5,
+        "room": "scp",
+        "level": "info",
+    }.items() <= line.items()
     assert line["timestamp"].endswith("Z") and line["logger"] == "appliance.scp"
 
 

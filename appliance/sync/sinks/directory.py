@@ -11,7 +11,7 @@ from appliance.archive.files import DIRECTORY_MODE, DirectoryTree, fsync_directo
 from appliance.archive.outbox import Delivery
 from appliance.errors import DeliveryError
 from appliance.failpoints import failpoint
-from appliance.sync.envelope import OBJECT, Envelope, line, object_path, seal
+from appliance.sync.envelope import OBJECT, Envelope, object_path, seal
 from appliance.sync.lock import open_locked
 from appliance.sync.sinks.contract import Answer, Misconfigured, RowFault, Unreachable
 from appliance.sync.sinks.destination import destination
@@ -31,8 +31,8 @@ class Sealed:
 
     @classmethod
     def of(cls, row: Delivery, envelopes: Sequence[Envelope]) -> Sealed:
-        """Encode the records of a row. Raises RowFault."""
-        return cls(row.event_id, tuple((envelope.topic, line(envelope)) for envelope in envelopes))
+        """Make lines of the records of a row."""
+        return cls(row.event_id, tuple((envelope.topic, envelope.value + b"\n") for envelope in envelopes))
 
 
 class DirectorySink:

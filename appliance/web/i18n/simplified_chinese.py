@@ -24,6 +24,7 @@ MESSAGES: Final[Mapping[str, str]] = MappingProxyType({
     "Series": "序列",
     "Images": "图像",
     "State": "状态",
+    "1 study": "共 1 个检查",
     "{count} studies": "共 {count} 个检查",
     "No study matches.": "没有符合条件的检查。",
     "Nothing has arrived yet. Send a study to this appliance and it appears here.":

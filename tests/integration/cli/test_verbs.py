@@ -155,7 +155,7 @@ def test_migrating_nothing_creates_nothing(tmp_path: Path) -> None:
 
 def test_config_shows_values_with_their_origin(home: Home) -> None:
     shown = home.json("config", "show")
-    assert shown["home"]["value"] == str(home.path)
+    assert shown["home"] == {"value": str(home.path), "origin": "option --home"}
     assert shown["archive.reserve_bytes"]["value"] == 1000000
     assert "APPLIANCE__ARCHIVE__RESERVE_BYTES" in shown["archive.reserve_bytes"]["origin"]
     assert shown["scp.port"] == {"value": 11112, "origin": "default"}

@@ -92,7 +92,8 @@ def test_every_result_of_ingest_is_a_success(result: Result) -> None:
 def test_a_failure_has_its_status_and_the_association_lives_on(
     where: str, error: Exception, status: int
 ) -> None:
-    ingest = MemoryIngest(faults=Faults(**{where: error}, write_after=100_000))
+    ingest = MemoryIngest(faults=Faults(write_after=100_000))
+    setattr(ingest.faults, where, error)
     data = bytes(400_000)
     with open_door(ingest=ingest) as door, RawScu(HOST, door.port, contexts=CONTEXTS) as scu:
         response = scu.store_response(CT, "1.2.3", EXPLICIT, data)
@@ -113,7 +114,8 @@ def test_an_unexpected_error_of_the_archive_is_a_processing_failure() -> None:
 
 @pytest.mark.parametrize("where", ["begin", "write", "finish"])
 def test_a_failed_archive_gives_no_success_and_stops_the_room(where: str) -> None:
-    ingest = MemoryIngest(faults=Faults(**{where: ArchiveFailed("fsync failed")}))
+    ingest = MemoryIngest()
+    setattr(ingest.faults, where, ArchiveFailed("fsync failed"))
     with open_door(ingest=ingest) as door, RawScu(HOST, door.port, contexts=CONTEXTS) as scu:
         assert scu.store(CT, "1.2.3", EXPLICIT, b"data") == 0xA700
         wait_until(lambda: door.failures == ["archive failed"])
@@ -147,11 +149,14 @@ def test_the_response_names_the_message_and_the_instance() -> None:
         assert elements[0x1000] == b"1.2.3\0"
 
 
+@pytest.mark.serial
 def test_a_sender_with_nagles_algorithm_flows(tmp_path: Path) -> None:
     paths = []
     for number in range(60):
         paths.append(tmp_path / f"{number}.dcm")
-        paths[-1].write_bytes(instances.part10(instances.ct(PixelData=bytes(512 * 512 * 2), Rows=512, Columns=512)))
+        paths[-1].write_bytes(
+            instances.part10(instances.ct(PixelData=bytes(512 * 512 * 2), Rows=512, Columns=512))
+        )
     with open_door(ingest=MemoryIngest(keep=False)) as door:
         begun = time.monotonic()
         dcmtk.storescu(dcmtk.Peer(door.port), paths, nodelay=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -198,9 +199,7 @@ def test_a_strange_instance_uid_is_ingests_to_judge(sop_uid: str) -> None:
 
 @pytest.mark.parametrize("field", [0x0020, 0x0021, 0x0010, 0x0140, 0x0150, 0x4444])
 def test_operations_that_are_not_offered_are_refused_not_aborted(field: int) -> None:
-    encoded = command_set(
-        [(0x0002, uid_bytes(CT)), (0x0100, us(field)), (0x0110, us(9)), (0x0800, us(0))]
-    )
+    encoded = command_set([(0x0002, uid_bytes(CT)), (0x0100, us(field)), (0x0110, us(9)), (0x0800, us(0))])
     with open_door() as door, RawScu(HOST, door.port, contexts=CONTEXTS) as scu:
         command(scu, encoded)
         scu.send_fragments(3, DATA, b"identifier")
@@ -263,10 +262,8 @@ def test_a_request_that_cannot_be_decoded_ends_that_association_only(items: byte
     with open_door() as door:
         scu = RawScu(HOST, door.port).connect()
         scu.send(pdu(1, fixed + items))
-        try:
+        with suppress(Aborted):
             scu.read_pdu()
-        except Aborted:
-            pass
         scu.close()
         wait_until(lambda: settled(door))
         with RawScu(HOST, door.port) as next_scu:

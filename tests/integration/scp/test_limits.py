@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 
-from tests.builders.instances import CT_IMAGE_STORAGE as CT
 from tests.builders import instances
+from tests.builders.instances import CT_IMAGE_STORAGE as CT
 from tests.integration.scp.doors import open_door
 from tests.partners import dcmtk
 from tests.partners.raw_scu import (
@@ -43,7 +44,7 @@ def idlers(stack: ExitStack, port: int, count: int, opening: bytes = b"") -> lis
 
 
 @pytest.mark.parametrize("opening", [b"", HALF_A_REQUEST, b"\x01\x00\x00\x03\x00\x00"])
-def test_200_idle_or_half_open_connections_keep_no_modality_out(opening: bytes, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_200_idle_or_half_open_connections_keep_no_modality_out(opening: bytes, tmp_path: Path) -> None:
     path = tmp_path / "one.dcm"
     path.write_bytes(instances.part10(instances.ct()))
     with open_door(max_waiting=64, max_waiting_per_peer=64) as door, ExitStack() as stack:
@@ -137,10 +138,8 @@ def test_a_peer_that_does_not_read_its_answers_is_dropped() -> None:
         flood = pdu(4, pdv(3, 3, store_command(CT, "1.2.3", data_set_type=0x0101))) * 1000
 
         def stuffed() -> bool:
-            try:
+            with suppress(TimeoutError, ConnectionError):
                 scu.send(flood)
-            except (TimeoutError, ConnectionError):
-                pass
             return not door.reception.standing()
 
         wait_until(stuffed, 20)

@@ -8,7 +8,7 @@ from appliance.scp.access import Peer
 from tests.builders.instances import CT_IMAGE_STORAGE as CT
 from tests.integration.scp.doors import open_door
 from tests.partners import dcmtk
-from tests.partners.raw_scu import EXPLICIT, IMPLICIT, VERIFICATION, RawScu, Rejected
+from tests.partners.raw_scu import EXPLICIT, IMPLICIT, VERIFICATION, RawScu, Rejected, associate_request
 
 HOST = "127.0.0.1"
 J2K_LOSSLESS, J2K = "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"
@@ -101,8 +101,6 @@ def test_dcmtk_understands_the_rejection() -> None:
 
 
 def test_another_protocol_version_is_rejected() -> None:
-    from tests.partners.raw_scu import associate_request
-
     with open_door() as door:
         scu = RawScu(HOST, door.port).connect()
         contexts = ((VERIFICATION, (IMPLICIT,)),)

@@ -17,7 +17,7 @@ from appliance.tls import server_context
 from tests.builders.instances import CT_IMAGE_STORAGE as CT
 from tests.integration.scp.doors import open_door
 from tests.partners import dcmtk
-from tests.partners.raw_scu import EXPLICIT, RawScu
+from tests.partners.raw_scu import EXPLICIT, Aborted, RawScu
 from tests.waiting import wait_until
 
 HOST = "127.0.0.1"
@@ -105,8 +105,6 @@ def test_plain_dicom_on_the_tls_port_is_closed(server: ssl.SSLContext) -> None:
 
 
 def test_a_drain_says_goodbye_inside_the_session(server: ssl.SSLContext, client: ssl.SSLContext) -> None:
-    from tests.partners.raw_scu import Aborted
-
     with open_door(tls=server) as door:
         assert door.tls_port is not None
         scu = RawScu(HOST, door.tls_port, tls=client).open()

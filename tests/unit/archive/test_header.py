@@ -221,3 +221,16 @@ def test_text_over_64_kb_is_cut_and_marked() -> None:
 def test_a_gzip_trailer_after_a_deflated_data_set_is_let_through() -> None:
     data = encode(ct(), DEFLATED)
     assert header_of(data + b"\x4e\xd0\x58\x45\x1a\x02\x04\x00", DEFLATED).marks == ()
+
+
+def test_an_element_in_implicit_vr_among_explicit_ones_is_read() -> None:
+    data = encode(ct()) + pack("<HHI", 0x7FE1, 0x1001, 4) + b"\1\2\3\4" + element(0x7FE11002, b"LO", b"x ")
+    assert header_of(data).marks == ()
+
+
+@pytest.mark.parametrize("tail", [
+    pack("<HH2sHI", 0x7FE1, 0x1001, b"XX", 0, 70_000) + bytes(70_000),
+    pack("<HH2sH", 0x7FE1, 0x1001, b"XX", 4) + bytes(4),
+])  # fmt: skip
+def test_an_unknown_vr_is_passed_over(tail: bytes) -> None:
+    assert header_of(encode(ct()) + tail).marks == ()

@@ -51,8 +51,8 @@ def test_each_of_the_four_uids_is_required(keyword: str) -> None:
 
 
 @pytest.mark.parametrize("uid", [
-    b"../../../etc/passwd ", b"1.2/../../x ", b"1" * 66, b"1.2\\1.3 ", b"1.2\0.3 ", b"..", b"1.2..3", b"Doe^John",
-    b"\xff\xfe1.2",
+    b"../../../etc/passwd ", b"1.2/../../x ", b"1" * 66, b"1.2\\1.3 ", b"1.2\0.3 ", b"..", b"1.2..3",
+    b"Doe^John", b"\xff\xfe1.2",
 ])  # fmt: skip
 def test_a_uid_that_is_none_is_refused_and_not_repeated(uid: bytes) -> None:
     value = uid + b"\0" * (len(uid) % 2)
@@ -76,7 +76,7 @@ def test_file_meta_information_inside_a_data_set_is_refused() -> None:
 def test_every_cut_is_noticed() -> None:
     data = encode(ct())
     whole = read_header(BytesIO(data), 0, len(data), EXPLICIT)
-    for length in range(0, len(data) - 1):
+    for length in range(len(data) - 1):
         try:
             header = read_header(BytesIO(data[:length]), 0, length, EXPLICIT)
         except HeaderError:
@@ -190,8 +190,10 @@ SEEDS = [
 ]  # fmt: skip
 
 PIECES = st.sampled_from([
-    b"\xff\xff\xff\xff", b"\xfe\xff\x00\xe0\xff\xff\xff\xff", b"\xfe\xff\xdd\xe0\0\0\0\0", b"SQ\0\0\xff\xff\xff\xff",
-    b"UN\0\0\xff\xff\xff\xff", b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff", b"\0" * 8, b"\x08\0\x05\0CS\x0a\0ISO_IR 192",
+    b"\xff\xff\xff\xff", b"\xfe\xff\x00\xe0\xff\xff\xff\xff", b"\xfe\xff\xdd\xe0\0\0\0\0",
+    b"SQ\0\0\xff\xff\xff\xff",
+    b"UN\0\0\xff\xff\xff\xff", b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff", b"\0" * 8,
+    b"\x08\0\x05\0CS\x0a\0ISO_IR 192",
 ])  # fmt: skip
 
 

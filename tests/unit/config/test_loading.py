@@ -92,4 +92,4 @@ def test_a_relative_home_becomes_absolute(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def test_settings_do_not_change_once_read() -> None:
     with pytest.raises(ValidationError):
-        Settings().scp.port = 1  # type: ignore[misc]
+        Settings().scp.port = 1

@@ -27,7 +27,8 @@ SCHEMA = Path(appliance.archive.__file__).parent / "schema" / "schema.sql"
 KEPT = {
     Level.STUDY: {
         "tenant", "study_uid", "patient_name_search", "referring_physician_name_search", "cloud_patient_id",
-        "cloud_study_date", "modalities", "series_count", "instance_count", "received_at", "updated_at", "revision",
+        "cloud_study_date", "modalities", "series_count", "instance_count", "received_at", "updated_at",
+        "revision",
     },
     Level.SERIES: {
         "tenant", "study_uid", "series_uid", "instance_count", "received_at", "updated_at", "revision",

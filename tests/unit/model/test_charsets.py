@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.model.attributes import by_keyword
 from appliance.model.charsets import (
     MISDECLARED,
     UNDECLARED,
@@ -15,6 +16,7 @@ from appliance.model.charsets import (
     decode,
     is_known_charset,
 )
+from appliance.model.matching import matches, parse_match
 from appliance.model.names import name_search
 
 ESC = b"\x1b"
@@ -75,6 +77,17 @@ DEFINED = [
 @pytest.mark.parametrize(("terms", "data", "text"), DEFINED)
 def test_text_in_a_declared_set_is_read_without_a_mark(terms: str, data: bytes, text: str) -> None:
     assert decode(data, character_set(terms)) == (text, ())
+
+
+@pytest.mark.parametrize(("terms", "data", "text"), DEFINED)
+def test_a_name_in_any_set_is_found_by_one_of_its_characters(terms: str, data: bytes, text: str) -> None:
+    attribute = by_keyword("PatientName")
+    assert attribute is not None
+    stored = decode(data, character_set(terms)).text
+    for character in text:
+        if character not in "^=\\\uff9e":  # the half-width voiced mark belongs to the letter before it
+            assert matches(parse_match(attribute, f"*{character}*"), stored), character
+    assert matches(parse_match(attribute, text), stored) or "\\" in text
 
 
 def test_an_upper_half_ends_at_a_delimiter_where_the_first_set_has_one() -> None:
@@ -155,7 +168,8 @@ def test_long_garbage_is_escaped_in_reasonable_time() -> None:
 
 
 @pytest.mark.parametrize(("name", "known"), [
-    ("gbk", True), ("GB18030", True), ("ISO_IR 100", True), ("ISO 2022 IR 6\\ISO 2022 IR 58", True), ("utf-8", True),
+    ("gbk", True), ("GB18030", True), ("ISO_IR 100", True), ("ISO 2022 IR 6\\ISO 2022 IR 58", True),
+    ("utf-8", True),
     ("cp1251", True), ("zlib", False), ("rot13", False), ("punycode", False), ("", False), ("idna", False),
 ])  # fmt: skip
 def test_only_real_character_sets_may_be_assumed(name: str, known: bool) -> None:

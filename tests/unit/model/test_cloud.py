@@ -120,7 +120,8 @@ def test_a_state_record_as_it_is_written() -> None:
         "accession_number": "", "study_id": None, "study_description": None, "modality": "CT",
         "series_number": 3, "series_date": None, "series_time": None, "series_description": None,
         "body_part_examined": None, "protocol_name": None, "series_related_instances": 12,
-        "created_time": "2024-01-31T18:11:12.500000", "updated_time": "2024-01-31T18:11:12.500000", "revision": 7,
+        "created_time": "2024-01-31T18:11:12.500000", "updated_time": "2024-01-31T18:11:12.500000",
+        "revision": 7,
     }  # fmt: skip
     assert "王" in record.text
 

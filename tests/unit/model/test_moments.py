@@ -13,7 +13,8 @@ from appliance.model.moments import normalise_date, normalise_time, parse_date, 
 
 @pytest.mark.parametrize(("text", "day"), [
     ("20240131", date(2024, 1, 31)), ("2024.01.31", date(2024, 1, 31)), ("20240229 ", date(2024, 2, 29)),
-    ("20230229", None), ("2024-01-31", None), ("202401", None), ("00000101", None), ("", None), ("2024013١", None),
+    ("20230229", None), ("2024-01-31", None), ("202401", None), ("00000101", None), ("", None),
+    ("2024013١", None),
 ])  # fmt: skip
 def test_a_date_is_one_or_none(text: str, day: date | None) -> None:
     assert parse_date(text) == day
@@ -21,8 +22,10 @@ def test_a_date_is_one_or_none(text: str, day: date | None) -> None:
 
 
 @pytest.mark.parametrize(("text", "moment"), [
-    ("10", time(10)), ("1011", time(10, 11)), ("101112", time(10, 11, 12)), ("101112.5", time(10, 11, 12, 500000)),
-    ("10:11:12", time(10, 11, 12)), ("235960", time(23, 59, 59)), ("240000", None), ("1", None), ("101", None),
+    ("10", time(10)), ("1011", time(10, 11)), ("101112", time(10, 11, 12)),
+    ("101112.5", time(10, 11, 12, 500000)),
+    ("10:11:12", time(10, 11, 12)), ("235960", time(23, 59, 59)), ("240000", None), ("1", None),
+    ("101", None),
     ("10.5", None), ("101112.", None), ("", None),
 ])  # fmt: skip
 def test_a_time_is_one_or_none(text: str, moment: time | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydicom.uid import UID_dictionary
+from pydicom._uid_dict import UID_dictionary
 
 from appliance.model.syntaxes import TRANSFER_SYNTAXES, find_syntax, storable_syntaxes
 

@@ -15,7 +15,7 @@ from appliance.sync.delivery import HELD_BACK, Courier, Report
 from appliance.sync.retry import RetryPolicy
 from appliance.sync.sinks.contract import Answer, Misconfigured, RowFault, Unreachable
 from tests.builders.deliveries import Deliveries
-from tests.unit.sync.sinks import ScriptedSink
+from tests.unit.sync.scripted_sink import ScriptedSink
 
 NOW = 1_700_000_000_000_000
 

@@ -82,7 +82,9 @@ EVENTS = st.lists(
 
 
 @given(EVENTS)
-def test_whatever_happens_it_is_tried_again_and_a_success_restores_it(events: list[tuple[str, float]]) -> None:
+def test_whatever_happens_it_is_tried_again_and_a_success_restores_it(
+    events: list[tuple[str, float]],
+) -> None:
     breaker, now = Breaker(), 0.0
     for event, seconds in events:
         now += seconds

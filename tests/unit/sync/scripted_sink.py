@@ -1,4 +1,4 @@
-"""Sinks that do as they are told."""
+"""A sink that does as it is told."""
 
 from __future__ import annotations
 

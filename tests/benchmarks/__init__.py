@@ -1,0 +1,1 @@
+"""Measurements against other receivers; not part of the test suite."""

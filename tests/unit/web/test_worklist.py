@@ -1,0 +1,78 @@
+"""The study list: what people type finds what they mean, and names read as people write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from appliance.web.worklist import (
+    BadDate,
+    badges,
+    form_query,
+    read_form,
+    shown_date,
+    shown_moment,
+    shown_name,
+    shown_time,
+)
+
+
+def asked(**values: str) -> dict[str, tuple[str, ...]]:
+    query = form_query(read_form(values))
+    return {match.attribute.keyword: match.values for match in query.matches}
+
+
+def test_words_of_a_name_match_anywhere_in_their_order() -> None:
+    assert asked(name="  Zhang  San ") == {"PatientName": ("*zhang*san*",)}
+    assert asked(name="山") == {"PatientName": ("*山*",)}
+
+
+def test_dates_may_be_open_at_either_end() -> None:
+    assert asked(date_from="2024-01-31") == {"StudyDate": ("20240131", "")}
+    assert asked(date_to="20240131") == {"StudyDate": ("", "20240131")}
+    assert asked(date_from="2024-01-01", date_to="2024-01-31") == {"StudyDate": ("20240101", "20240131")}
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2024-13-45", "31.01.2024"])
+def test_what_is_no_date_is_said_to_be_none(text: str) -> None:
+    with pytest.raises(BadDate):
+        asked(date_from=text)
+
+
+def test_identifiers_and_modalities() -> None:
+    assert asked(patient_id="P1", accession="A2") == {"PatientID": ("*P1*",), "AccessionNumber": ("*A2*",)}
+    assert form_query(read_form({"modality": "ct, mr"})).modalities_in_study == ("CT", "MR")
+
+
+@pytest.mark.parametrize(
+    ("page", "offset"), [("", 0), ("1", 0), ("3", 50), ("-1", 0), ("x", 0), ("9" * 20, 0)]
+)
+def test_pages_start_at_one(page: str, offset: int) -> None:
+    assert form_query(read_form({"page": page})).offset == offset
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("Doe^Jane", "Doe Jane"),
+        ("Yamada^Taro=山田^太郎=やまだ^たろう", "山田 太郎 (Yamada Taro)"),
+        ("=山田^太郎", "山田 太郎"),
+        ("^^^", ""),
+        (None, ""),
+    ],
+)
+def test_names_read_as_people_write_them(value: str | None, shown: str) -> None:
+    assert shown_name(value) == shown
+
+
+def test_dates_and_times_are_shown_or_left_as_they_are() -> None:
+    assert (shown_date("20240131"), shown_date("odd"), shown_date(None)) == ("2024-01-31", "odd", "")
+    assert (shown_time("101530.5"), shown_time("10"), shown_time(None)) == ("10:15", "10", "")
+    assert shown_moment(0, "Asia/Shanghai") == "1970-01-01 08:00:00"
+
+
+def test_badges_say_what_is_held_growing_and_sent() -> None:
+    study = {"updated_at": 0, "NumberOfStudyRelatedInstances": 5}
+    held, partly, sent = badges(study, {"centre": 2, "disk": 7}, 61_000_000, "UTC")
+    assert (held.kind, partly.kind, sent.kind) == ("held", "partly", "sent")
+    assert partly.values == {"sent": 2, "total": 5, "sink": "centre"}
+    assert badges(study, {}, 59_000_000, "UTC")[0].kind == "receiving"

@@ -55,9 +55,7 @@ def _load_authorities(context: ssl.SSLContext, ca: Path) -> None:
     try:
         context.load_verify_locations(ca)
     except (ssl.SSLError, ValueError) as error:
-        raise ConfigurationError(
-            f"{ca} holds no authority's certificate: {error}", hint="It must be PEM."
-        ) from None
+        raise ConfigurationError(f"{ca} holds no authority's certificate: {error}", hint="It must be PEM.") from None
 
 
 def _readable(path: Path) -> None:

@@ -10,9 +10,7 @@ from typing import Literal, TypeVar
 T = TypeVar("T")
 
 
-def wait_until(
-    predicate: Callable[[], T | Literal[False] | None], timeout: float = 10.0, *, every: float = 0.01
-) -> T:
+def wait_until(predicate: Callable[[], T | Literal[False] | None], timeout: float = 10.0, *, every: float = 0.01) -> T:
     """Return the predicate's first true value; AssertionError when `timeout` seconds pass without one."""
     deadline = time.monotonic() + timeout
     pause = Event()

@@ -48,9 +48,7 @@ class SpooledObject:
         self._hash.update(data)
         self.length += len(data)
         if self.length > self._limit:
-            raise TooLarge(
-                f"the object is larger than {self._limit} bytes", hint="raise archive.max_object_bytes"
-            )
+            raise TooLarge(f"the object is larger than {self._limit} bytes", hint="raise archive.max_object_bytes")
         if self.length >= self._next_check:
             self._next_check += CHECK_EVERY_BYTES
             self._reserve.check()

@@ -15,9 +15,7 @@ from appliance.model.attributes import Affinity, Attribute, Level
 from appliance.model.matching import Match, Query
 from appliance.model.records import Value
 
-ALIASES: Final[Mapping[Level, str]] = MappingProxyType(
-    {Level.STUDY: "s", Level.SERIES: "e", Level.INSTANCE: "i"}
-)
+ALIASES: Final[Mapping[Level, str]] = MappingProxyType({Level.STUDY: "s", Level.SERIES: "e", Level.INSTANCE: "i"})
 
 # A date and the time that belongs to it: ranges of both are one range of moments (PS3.4 C.2.2.2.5).
 MOMENTS: Final[Mapping[str, str]] = MappingProxyType({

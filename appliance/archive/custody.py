@@ -21,7 +21,14 @@ class Fact(StrEnum):
 
 
 def note(
-    cx: Connection, tenant: str, uids: tuple[str, str, str], digest: str, fact: Fact, party: str, detail: str, now: int
+    cx: Connection,
+    tenant: str,
+    uids: tuple[str, str, str],
+    digest: str,
+    fact: Fact,
+    party: str,
+    detail: str,
+    now: int,
 ) -> None:
     """Append one line for (study, series, instance). `party` is who stands behind it: an AE title or a sink."""
     cx.execute(

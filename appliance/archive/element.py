@@ -89,9 +89,7 @@ def pass_over(window: Window, position: int, encoding: Encoding, wanted: Those[i
     return base + index
 
 
-def _pass_over_implicit(
-    window: Window, position: int, encoding: Encoding, wanted: Those[int], seen: set[int]
-) -> int:
+def _pass_over_implicit(window: Window, position: int, encoding: Encoding, wanted: Those[int], seen: set[int]) -> int:
     unpack, buffer, base = encoding.implicit_header.unpack_from, window.buffer, window.base
     index, last = position - base, len(buffer) - 8
     while index <= last:

@@ -47,9 +47,7 @@ class Announcer:
         """Take tenant, site and time zone from the settings."""
         self._settings = settings
 
-    def announce(
-        self, cx: Connection, version_id: int, revision: int, traceparent: str, now: int
-    ) -> tuple[str, ...]:
+    def announce(self, cx: Connection, version_id: int, revision: int, traceparent: str, now: int) -> tuple[str, ...]:
         """Add the events and deliveries of a current version; return marks of what had to be cut or made up.
 
         A state event that no sink has been handed yet is brought up to date instead of followed
@@ -94,7 +92,13 @@ def _rows(cx: Connection, version_id: int) -> tuple[Values, Values, Values, Valu
     return (
         version,
         _one(cx, "SELECT * FROM instance WHERE tenant = ? AND sop_uid = ?", tenant, sop),
-        _one(cx, "SELECT * FROM series WHERE tenant = ? AND study_uid = ? AND series_uid = ?", tenant, study, series),
+        _one(
+            cx,
+            "SELECT * FROM series WHERE tenant = ? AND study_uid = ? AND series_uid = ?",
+            tenant,
+            study,
+            series,
+        ),
         _one(cx, "SELECT * FROM study WHERE tenant = ? AND study_uid = ?", tenant, study),
     )
 
@@ -115,4 +119,3 @@ def _put(cx: Connection, values: Values) -> None:
     rows = cx.execute(INSERT_EVENT, values).fetchall()
     series_key = f"{values['study_uid']}/{values['series_uid']}"
     cx.execute(INSERT_DELIVERIES, (rows[0][0], series_key, values["created_at"]))
-

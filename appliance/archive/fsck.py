@@ -70,9 +70,7 @@ class Report:
         self.findings.append(Finding(kind, subject, detail, repaired))
 
 
-def check(
-    archive: Archive, *, repair: bool = False, deep: bool = True, progress: Progress | None = None
-) -> Report:
+def check(archive: Archive, *, repair: bool = False, deep: bool = True, progress: Progress | None = None) -> Report:
     """Check everything; with `repair`, mend what can be. `deep` reads and hashes every byte.
 
     `progress` is called with 1 per version and per file. Findings: "database", "missing" (a row

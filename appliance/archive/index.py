@@ -103,7 +103,8 @@ def make_current(
     """
     revision = next_revision(cx, now)
     old = cx.execute(
-        "SELECT study_uid, series_uid FROM instance WHERE tenant = ? AND sop_uid = ?", (tenant, header.sop_uid)
+        "SELECT study_uid, series_uid FROM instance WHERE tenant = ? AND sop_uid = ?",
+        (tenant, header.sop_uid),
     ).fetchone()
     series = (tenant, header.study_uid, header.series_uid)
     known = cx.execute(
@@ -124,13 +125,10 @@ def make_current(
 def _count_one_more(cx: Connection, series: tuple[str, str, str]) -> None:
     """Keep the counts in constant time where a series only grows, which is nearly always."""
     cx.execute(
-        "UPDATE series SET instance_count = instance_count + 1"
-        " WHERE tenant = ? AND study_uid = ? AND series_uid = ?",
+        "UPDATE series SET instance_count = instance_count + 1 WHERE tenant = ? AND study_uid = ? AND series_uid = ?",
         series,
     )
-    cx.execute(
-        "UPDATE study SET instance_count = instance_count + 1 WHERE tenant = ? AND study_uid = ?", series[:2]
-    )
+    cx.execute("UPDATE study SET instance_count = instance_count + 1 WHERE tenant = ? AND study_uid = ?", series[:2])
 
 
 def recount(cx: Connection, tenant: str, study_uid: str, series_uid: str) -> None:
@@ -144,7 +142,8 @@ def recount(cx: Connection, tenant: str, study_uid: str, series_uid: str) -> Non
         series,
     )
     cx.execute(
-        "DELETE FROM series WHERE tenant = ? AND study_uid = ? AND series_uid = ? AND instance_count = 0", series
+        "DELETE FROM series WHERE tenant = ? AND study_uid = ? AND series_uid = ? AND instance_count = 0",
+        series,
     )
     cx.execute(
         "UPDATE study SET series_count = s.n, instance_count = s.i, modalities = s.m FROM"

@@ -15,11 +15,11 @@ from typing import IO
 
 from appliance.archive.arrival import SpooledObject
 from appliance.archive.committer import Committer
+from appliance.archive.database import Database, Row
 from appliance.archive.files import DirectoryTree, fsync
 from appliance.archive.group2 import ByteStream, Labels, NotPart10, read_labels
 from appliance.archive.header import HeaderError, read_header
 from appliance.archive.index import Blob, Content, find_version
-from appliance.archive.database import Database, Row
 from appliance.archive.placement import Placement
 from appliance.archive.quarantine import Quarantine
 from appliance.archive.register import Register
@@ -37,9 +37,7 @@ CHUNK_BYTES = 1 << 20
 class Arrival:
     """One object being received. Exactly one of `finish` and `discard` ends it."""
 
-    def __init__(
-        self, ingest: Ingest, spooled: SpooledObject, *, labels_bind: bool, study_uid: str = ""
-    ) -> None:
+    def __init__(self, ingest: Ingest, spooled: SpooledObject, *, labels_bind: bool, study_uid: str = "") -> None:
         """Made by Ingest.begin. `labels_bind`: the sender's UIDs are a claim to be checked; so is `study_uid`."""
         self._ingest = ingest
         self._spooled = spooled
@@ -60,9 +58,7 @@ class Arrival:
         DiskFull (nothing is kept), ArchiveFailed (answer no success; restart the process).
         """
         try:
-            return self._ingest.store(
-                self._spooled, labels_bind=self._labels_bind, study_uid=self._study_uid
-            )
+            return self._ingest.store(self._spooled, labels_bind=self._labels_bind, study_uid=self._study_uid)
         finally:
             self._spooled.discard()
 

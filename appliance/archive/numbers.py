@@ -42,7 +42,7 @@ class Numbers:
         """Count now, in one snapshot."""
         with self._database.read() as cx:
             row = cx.execute(COUNTED, {"tenant": self._tenant}).fetchone()
-        return Counts(**{name: row[name] for name in row.keys()})
+        return Counts(**dict(row))
 
     def disk(self) -> Disk:
         """Measure the archive's file system now."""

@@ -29,7 +29,8 @@ CLAIMABLE = """
 SELECT d.event_id, d.attempts, e.tenant, e.kind, e.study_uid, e.series_uid, e.sop_uid, e.message_key,
   e.payload, e.revision, e.trace_id, e.traceparent, e.created_at,
   v.blob_path, v.blob_offset, v.blob_length, v.file_size, v.transfer_syntax_uid, v.digest
-FROM delivery d INDEXED BY delivery_pending CROSS JOIN event e ON e.id = d.event_id LEFT JOIN version v ON v.id = e.version_id
+FROM delivery d INDEXED BY delivery_pending
+  CROSS JOIN event e ON e.id = d.event_id LEFT JOIN version v ON v.id = e.version_id
 WHERE d.sink = :sink AND d.state = 'pending' AND d.not_before <= :now AND NOT EXISTS (
   SELECT 1 FROM delivery p INDEXED BY delivery_unfinished WHERE p.sink = d.sink AND p.series_key = d.series_key
   AND p.event_id < d.event_id AND p.state IN ('pending', 'leased')
@@ -223,10 +224,11 @@ class Outbox(OutboxDesk):
             )
 
     def next_due(self, sink: str) -> int | None:
-        """Return when the earliest pending row may be tried (microseconds since epoch), None if there is none."""
+        """Return when the next pending row may be tried (microseconds since epoch), None without one."""
         with self._database.read() as cx:
             row = cx.execute(
-                "SELECT min(not_before) FROM delivery INDEXED BY delivery_pending WHERE sink = ? AND state = 'pending'", (sink,)
+                "SELECT min(not_before) FROM delivery INDEXED BY delivery_due WHERE sink = ? AND state = 'pending'",
+                (sink,),
             ).fetchone()
         return None if row[0] is None else int(row[0])
 
@@ -252,7 +254,8 @@ class Outbox(OutboxDesk):
 
 
 def _within(rows: list[Row], limit: int) -> list[Row]:
-    total, chosen = 0, []
+    total = 0
+    chosen: list[Row] = []
     for row in rows:
         total += row["file_size"] if row["kind"] == "object" and row["file_size"] else EMPTY_ROW_BYTES
         if chosen and total > limit:

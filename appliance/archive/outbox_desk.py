@@ -32,6 +32,11 @@ FROM sink s ORDER BY s.name
 """
 
 
+# Old content sent after new would replace it at the destination.
+CURRENT = """event_id IN (SELECT e.id FROM event e LEFT JOIN version v ON v.id = e.version_id
+  WHERE e.version_id IS NULL OR v.standing = 'current')"""
+
+
 @dataclass(frozen=True, slots=True)
 class SinkStats:
     """One sink's numbers. `delivered` counts deliveries ever made; `oldest_seconds` is 0 when none waits."""
@@ -64,9 +69,7 @@ class OutboxDesk:
     def show(self, event_id: int) -> tuple[Row, Sequence[Row]]:
         """Return an event and its deliveries. Raises NotFound."""
         with self._database.read() as cx:
-            event = cx.execute(
-                "SELECT * FROM event WHERE tenant = ? AND id = ?", (self._tenant, event_id)
-            ).fetchone()
+            event = cx.execute("SELECT * FROM event WHERE tenant = ? AND id = ?", (self._tenant, event_id)).fetchone()
             rows = cx.execute("SELECT * FROM delivery WHERE event_id = ? ORDER BY sink", (event_id,)).fetchall()
         if event is None:
             raise NotFound(f"there is no event {event_id}", hint="appliance outbox list shows the numbers")
@@ -75,12 +78,13 @@ class OutboxDesk:
     def retry(self, event_ids: Sequence[int] | None = None, *, sink: str = "") -> int:
         """Make waiting and dead rows due now (all of them without `event_ids`); return how many.
 
-        A dead row starts again with no attempts counted. Delivered and buried rows stay.
+        A dead row starts again with no attempts counted. Delivered and buried rows stay, and so do
+        dead rows of a content that is no longer current.
         """
         return self._change(
             "state = 'pending', not_before = 0, reason = NULL,"
             " attempts = CASE WHEN state = 'dead' THEN 0 ELSE attempts END",
-            "state IN ('pending', 'dead')", event_ids, sink,
+            f"(state = 'pending' OR (state = 'dead' AND {CURRENT}))", event_ids, sink,
         )  # fmt: skip
 
     def bury(self, event_ids: Sequence[int], *, sink: str = "", reason: str) -> int:
@@ -88,16 +92,19 @@ class OutboxDesk:
 
         A buried row is kept and listed. It is never proof of delivery.
         """
-        return self._change("state = 'buried', reason = :reason", "state IN ('pending', 'dead')", event_ids, sink, reason)
+        return self._change(
+            "state = 'buried', reason = :reason", "state IN ('pending', 'dead')", event_ids, sink, reason
+        )
 
     def replay(
         self, event_ids: Sequence[int] | None = None, *, sink: str = "", study_uid: str = "", since: int = 0
     ) -> int:
         """Send delivered, dead and buried rows once more; return how many.
 
-        Chosen by event numbers, by study, or by the time (microseconds) the event was made.
+        Chosen by event numbers, by study, or by the time (microseconds) the event was made. Content
+        that is no longer current is left out.
         """
-        states = "state IN ('delivered', 'dead', 'buried')"
+        states = f"state IN ('delivered', 'dead', 'buried') AND {CURRENT}"
         where = (
             f"{states} AND event_id IN (SELECT id FROM event WHERE tenant = :tenant"
             " AND (:study = '' OR study_uid = :study) AND created_at >= :since)"

@@ -44,9 +44,10 @@ class Placement:
         if version["blob_path"] is None:
             return False
         try:
-            return (self._root / version["blob_path"]).stat().st_size == version["file_size"]
+            found: int = (self._root / version["blob_path"]).stat().st_size
         except FileNotFoundError:
             return False
+        return found == int(version["file_size"])
 
     def withdraw(self, path: str) -> None:
         """Remove a file that was placed but never recorded."""

@@ -89,11 +89,16 @@ class Quarantine:
                 f"the bytes of quarantined object {number} were not kept: the quota was used up",
                 hint="raise archive.quarantine_quota_bytes and have it sent again",
             )
-        return (self._settings.quarantine / self._settings.tenant / row["path"]).open("rb")
+        path: Path = self._settings.quarantine / self._settings.tenant / row["path"]
+        return path.open("rb")
 
     def export(self, number: int, target: Path) -> int:
-        """Copy the kept file to `target`, which must not exist; return its size in bytes."""
-        with self.open(number) as source, target.open("xb") as copy:
+        """Copy the kept file to `target`, which must not exist; return its size in bytes.
+
+        The copy holds patient data and is readable by its owner alone.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with self.open(number) as source, open(os.open(target, flags, 0o600), "wb") as copy:
             shutil.copyfileobj(source, copy)
             return copy.tell()
 

@@ -50,7 +50,12 @@ class Reading:
 
     def instances(self, study_uid: str, series_uid: str = "", sop_uid: str = "") -> list[StoredInstance]:
         """Return the current instances, by series and instance number; an empty list if there are none."""
-        values = {"tenant": self._tenant, "study_uid": study_uid, "series_uid": series_uid, "sop_uid": sop_uid}
+        values = {
+            "tenant": self._tenant,
+            "study_uid": study_uid,
+            "series_uid": series_uid,
+            "sop_uid": sop_uid,
+        }
         with self._database.read() as cx:
             rows = cx.execute(SELECTED, values).fetchall()
         return [self._instance(row) for row in rows]

@@ -64,9 +64,7 @@ class Register:
         cx.execute("UPDATE version SET standing = 'current' WHERE id = ?", (version["id"],))
         self.announce(cx, version["id"], header, version["transfer_syntax_uid"], origin, now)
 
-    def announce(
-        self, cx: Connection, version_id: int, header: Header, syntax: str, origin: Origin, now: int
-    ) -> None:
+    def announce(self, cx: Connection, version_id: int, header: Header, syntax: str, origin: Origin, now: int) -> None:
         """Write the index rows of a current version and the events that tell every sink."""
         revision = make_current(cx, self._tenant, version_id, header, now, self._timezone, syntax)
         failpoint("ingest.between_rows_and_events")
@@ -88,7 +86,11 @@ class Register:
         policy = content.origin.conflict_policy
         version_id = insert_version(cx, self._tenant, content, STANDING[policy], now)
         settled = policy is not ConflictPolicy.ASK
-        chosen = {ConflictPolicy.ASK: None, ConflictPolicy.NEWEST: version_id, ConflictPolicy.FIRST: current["id"]}
+        chosen = {
+            ConflictPolicy.ASK: None,
+            ConflictPolicy.NEWEST: version_id,
+            ConflictPolicy.FIRST: current["id"],
+        }
         cx.execute(
             "INSERT INTO conflict (tenant, sop_uid, first_version, further_version, policy, settled,"
             " chosen_version, created_at, settled_at, settled_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -39,9 +39,7 @@ class Archive:
         self._housekeeper = Housekeeper(settings, self.database)
         self.register = Register(settings.tenant, settings.timezone, Announcer(settings), clock)
         self.quarantine = Quarantine(settings, self.database, self._committer, clock)
-        self.ingest = Ingest(
-            settings, self.database, self._committer, self._spool, self.register, self.quarantine
-        )
+        self.ingest = Ingest(settings, self.database, self._committer, self._spool, self.register, self.quarantine)
         self.outbox = Outbox(self.database, settings.tenant, settings.root, clock)
         self.conflicts = Conflicts(settings, self.database, self.register, clock)
         self.custody = Custody(self.database, settings.tenant)

@@ -135,10 +135,8 @@ class Scanner:
             self._count += 1
             if self._count > MOST_ELEMENTS:
                 raise HeaderError(f"The data set has more than {MOST_ELEMENTS} nested elements.")
-            if frame.is_sequence:
-                position = self._next_item(stack, position)
-            else:
-                position = self._next_nested(stack, position)
+            step = self._next_item if frame.is_sequence else self._next_nested
+            position = step(stack, position)
             if len(stack) > 2 * self._max_nesting:
                 raise HeaderError(f"Sequences are nested more than {self._max_nesting} deep.")
         return position

@@ -32,10 +32,7 @@ def show(installation: Installation, as_json: bool) -> None:
     """Show every value with its origin (default, file, environment); secrets are masked."""
     loaded = installation.loaded
     values = flat(loaded.settings.model_dump(mode="json"))
-    rows = [
-        {"key": key, "value": shown(key, value), "origin": origin(key, loaded.origins)}
-        for key, value in values
-    ]
+    rows = [{"key": key, "value": shown(key, value), "origin": origin(key, loaded.origins)} for key, value in values]
     if as_json:
         print_json({row["key"]: {"value": row["value"], "origin": row["origin"]} for row in rows})
     else:

@@ -42,9 +42,7 @@ def show(installation: Installation, event_id: int, as_json: bool) -> None:
     with installation.archive() as archive:
         facts = event_facts(archive, event_id)
     if not any(delivery["state"] == "dead" for delivery in facts["deliveries"]):
-        raise NotFound(
-            f"event {event_id} is no dead letter", hint="appliance outbox show tells where it stands"
-        )
+        raise NotFound(f"event {event_id} is no dead letter", hint="appliance outbox show tells where it stands")
     print_json(facts)
 
 

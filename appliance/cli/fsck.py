@@ -33,9 +33,7 @@ def fsck(ctx: click.Context, installation: Installation, repair: bool, quick: bo
     progress.end()
     findings = [dataclasses.asdict(finding) for finding in report.findings]
     if as_json:
-        print_json(
-            {"files": report.files, "versions": report.versions, "clean": report.clean, "findings": findings}
-        )
+        print_json({"files": report.files, "versions": report.versions, "clean": report.clean, "findings": findings})
     else:
         empty = f"Files and index agree: {report.versions} versions, {report.files} files."
         print_rows(findings, COLUMNS, as_json=False, empty=empty)

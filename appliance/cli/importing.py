@@ -38,9 +38,7 @@ class Summary:
         """Count one file."""
         self.counts[outcome.fate] += 1
         if outcome.fate in TROUBLE and len(self.troubles) < MAX_LISTED:
-            self.troubles.append(
-                {"path": str(outcome.path), "fate": outcome.fate.value, "reason": outcome.reason}
-            )
+            self.troubles.append({"path": str(outcome.path), "fate": outcome.fate.value, "reason": outcome.reason})
 
     @property
     def code(self) -> ExitCode:
@@ -49,13 +47,9 @@ class Summary:
 
 
 @click.command("import")
-@click.argument(
-    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
-)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--again", is_flag=True, help="Look at files that an earlier run has imported, too.")
-@click.option(
-    "--charset", default="", help="Character set of objects that declare none, such as gbk or ISO_IR 100."
-)
+@click.option("--charset", default="", help="Character set of objects that declare none, such as gbk or ISO_IR 100.")
 @click.option(
     "--conflict-policy",
     type=click.Choice([policy.value for policy in ConflictPolicy]),
@@ -133,7 +127,4 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
         return
     for trouble in summary.troubles:
         click.echo(f"{trouble['fate']}: {cell(trouble['path'])}: {cell(trouble['reason'])}", err=True)
-    click.echo(
-        ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
-        or "no files"
-    )
+    click.echo(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count) or "no files")

@@ -31,9 +31,7 @@ def outbox() -> None:
 @click.option("--offset", type=click.IntRange(0), default=0, help="Pass by so many first.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 @pass_installation
-def list_(
-    installation: Installation, sink: str, state: str | None, limit: int, offset: int, as_json: bool
-) -> None:
+def list_(installation: Installation, sink: str, state: str | None, limit: int, offset: int, as_json: bool) -> None:
     """List deliveries, oldest event first."""
     with installation.archive() as archive:
         found = archive.outbox.list(sink=sink, state=state or "", limit=limit, offset=offset)
@@ -55,9 +53,7 @@ def show(installation: Installation, event_id: int, as_json: bool) -> None:
     facts["payload"] = json.dumps(facts["payload"], ensure_ascii=False)
     print_facts(facts, as_json=False)
     click.echo()
-    print_rows(
-        deliveries, ("sink", "state", "attempts", "not_before", "reason"), as_json=False, empty="No delivery."
-    )
+    print_rows(deliveries, ("sink", "state", "attempts", "not_before", "reason"), as_json=False, empty="No delivery.")
 
 
 @outbox.command()

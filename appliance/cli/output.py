@@ -46,10 +46,7 @@ def table(rows: Iterable[Row], columns: Sequence[str]) -> list[str]:
     cells = [[name.replace("_", " ").upper() for name in columns]]
     cells += [[cell(row.get(name)) for name in columns] for row in rows]
     widths = [max(len(line[at]) for line in cells) for at in range(len(columns))]
-    return [
-        "  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
-    ]
+    return ["  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
 
 
 def cell(value: object) -> str:

@@ -18,9 +18,7 @@ def quarantine() -> None:
 
 
 @quarantine.command("list")
-@click.option(
-    "--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many, newest first."
-)
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 @pass_installation
 def list_(installation: Installation, limit: int, as_json: bool) -> None:

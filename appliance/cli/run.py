@@ -45,9 +45,7 @@ class Interrupts:
 
 
 @click.command()
-@click.option(
-    "--sample", "with_sample", is_flag=True, help="The first time, send a small synthetic study to itself."
-)
+@click.option("--sample", "with_sample", is_flag=True, help="The first time, send a small synthetic study to itself.")
 @pass_installation
 @click.pass_context
 def run(ctx: click.Context, installation: Installation, with_sample: bool) -> None:
@@ -141,9 +139,7 @@ def program() -> list[str]:
 def outbound(settings: Settings) -> list[str]:
     """One line per directory sink."""
     sinks = settings.sync.sinks
-    return [
-        f"  Outbound   {settings.sink_path(name)}" for name, sink in sinks.items() if sink.kind == "directory"
-    ]
+    return [f"  Outbound   {settings.sink_path(name)}" for name, sink in sinks.items() if sink.kind == "directory"]
 
 
 def say(line: str) -> None:

@@ -49,9 +49,7 @@ class Environment(EnvSettingsSource):
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        super().__init__(
-            Settings, case_sensitive=False, env_prefix=ENV_PREFIX, env_nested_delimiter=ENV_DELIMITER
-        )
+        super().__init__(Settings, case_sensitive=False, env_prefix=ENV_PREFIX, env_nested_delimiter=ENV_DELIMITER)
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
         return {variable.lower(): value for variable, value in self._environ.items()}

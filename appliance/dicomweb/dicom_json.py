@@ -46,9 +46,7 @@ def finite(number: float) -> float | int | str:
     return int(number) if number.is_integer() and abs(number) < 1e15 else number
 
 
-_BY_VR: Final[Mapping[str, Callable[[str], Any]]] = MappingProxyType(
-    {"PN": person_name, "IS": integer, "DS": decimal}
-)
+_BY_VR: Final[Mapping[str, Callable[[str], Any]]] = MappingProxyType({"PN": person_name, "IS": integer, "DS": decimal})
 
 
 def value_of(vr: str, text: str) -> Any:

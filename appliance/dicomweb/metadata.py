@@ -119,9 +119,7 @@ class _Reader:
         self.stack: list[_Item | _Sequence] = []
         self.count = 0
         syntax = encoded.syntax
-        declared = (
-            EXPLICIT_BIG if syntax.big_endian else IMPLICIT_LITTLE if syntax.implicit else EXPLICIT_LITTLE
-        )
+        declared = EXPLICIT_BIG if syntax.big_endian else IMPLICIT_LITTLE if syntax.implicit else EXPLICIT_LITTLE
         self.encoding = actual_encoding(self.window, declared)
 
     def read(self) -> Document:
@@ -143,9 +141,7 @@ class _Reader:
 
     def _is_rest(self, frame: _Item | _Sequence, position: int) -> bool:
         """Say whether only the zeros are left that some writers put behind the last element."""
-        return len(self.stack) == 1 and (
-            frame.end - position < 8 or self.window.take(position, 4) == b"\0\0\0\0"
-        )
+        return len(self.stack) == 1 and (frame.end - position < 8 or self.window.take(position, 4) == b"\0\0\0\0")
 
     def _item(self, sequence: _Sequence, position: int) -> int:
         tag, length = self._item_header(position, sequence.encoding)

@@ -19,9 +19,7 @@ LONGEST_VALUE: Final = 4096
 _LEVELS: Final = (Level.STUDY, Level.SERIES, Level.INSTANCE)
 _TAG: Final = re.compile(r"[0-9A-Fa-f]{8}")
 
-FUZZY_IGNORED: Final = (
-    "The fuzzymatching parameter is not supported. Only literal matching has been performed."
-)
+FUZZY_IGNORED: Final = "The fuzzymatching parameter is not supported. Only literal matching has been performed."
 
 
 class BadParameter(PeerError):
@@ -123,9 +121,7 @@ def _match(draft: _Draft, name: str, value: str) -> None:
     draft.included.add(attribute.keyword)
 
 
-def answered(
-    level: Level, within: Level | None, included: Iterable[str], everything: bool
-) -> tuple[Attribute, ...]:
+def answered(level: Level, within: Level | None, included: Iterable[str], everything: bool) -> tuple[Attribute, ...]:
     """Return the attributes of an answer, in table order.
 
     Those every answer at `level` has, those of the levels above that the path did not fix

@@ -39,9 +39,7 @@ REASONS: Final[tuple[tuple[type[ApplianceError], FailureReason], ...]] = (
 
 def reason_of(error: ApplianceError) -> FailureReason:
     """Return the failure reason that tells a sender about `error`."""
-    return next(
-        (reason for kind, reason in REASONS if isinstance(error, kind)), FailureReason.PROCESSING_FAILURE
-    )
+    return next((reason for kind, reason in REASONS if isinstance(error, kind)), FailureReason.PROCESSING_FAILURE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,7 @@ NUMBERS: Final[Mapping[str, str]] = MappingProxyType(
     {"US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL": "f", "FD": "d"}
 )
 # Width in bytes of the words that big-endian encoding swaps.
-WORDS: Final[Mapping[str, int]] = MappingProxyType(
-    {"OB": 1, "UN": 1, "OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8}
-)
+WORDS: Final[Mapping[str, int]] = MappingProxyType({"OB": 1, "UN": 1, "OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8})
 _ARRAYS: Final[Mapping[int, str]] = MappingProxyType({2: "H", 4: "I", 8: "Q"})
 
 # Text in the data set's character set; every other text is ASCII.
@@ -58,9 +56,7 @@ def _texts(vr: str, data: bytes, charset: CharacterSet, assumed: str) -> list[An
     text = decode(data, charset if vr in CHARSET_VRS else _DEFAULT, assumed).text
     pieces = [text] if vr in _UNDIVIDED else text.split("\\")
     padding = " \0"
-    stripped = (
-        piece.rstrip(padding) if vr in _KEEP_LEADING_SPACE else piece.strip(padding) for piece in pieces
-    )
+    stripped = (piece.rstrip(padding) if vr in _KEEP_LEADING_SPACE else piece.strip(padding) for piece in pieces)
     return [value_of(vr, piece) for piece in stripped]
 
 

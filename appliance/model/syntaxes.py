@@ -107,9 +107,7 @@ def _syntax(rank: int, line: str) -> TransferSyntax:
     )  # fmt: skip
 
 
-TRANSFER_SYNTAXES: Final = tuple(
-    _syntax(rank, line) for rank, line in enumerate(_TABLE.strip().split("\n"), start=1)
-)
+TRANSFER_SYNTAXES: Final = tuple(_syntax(rank, line) for rank, line in enumerate(_TABLE.strip().split("\n"), start=1))
 
 _BY_UID: Final = MappingProxyType({syntax.uid: syntax for syntax in TRANSFER_SYNTAXES})
 

@@ -145,7 +145,10 @@ class StorageAssociation(Association):
         self.requestor.primitive = request = cast(A_ASSOCIATE, indication)
         proposed = request.presentation_context_definition_list
         self.acceptor.supported_contexts = self._contexts.supported(proposed)
-        self.acse.negotiate_association()
+        try:
+            self.acse.negotiate_association()
+        except (ValueError, TypeError, LookupError) as error:
+            raise ProtocolError("A-ASSOCIATE-RQ cannot be negotiated") from error
         self._check_pynetdicom()
 
     def _serve(self) -> NoReturn:
@@ -159,6 +162,7 @@ class StorageAssociation(Association):
                 raise TimeoutError
 
     def _serve_pynetdicom(self) -> None:
+        self._upper_layer.act()
         context_id, message = self.dimse.get_msg()
         if message is not None and context_id is not None:
             self._serve_request(message, context_id)

@@ -40,9 +40,7 @@ NOT_OF_A_STUDY = frozenset(
 def storage_classes() -> dict[str, str]:
     """UID to name of every storage SOP class that pydicom or pynetdicom lists, retired ones included."""
     listed = {
-        uid: name
-        for uid, (name, kind, *_) in UID_dictionary.items()
-        if kind == "SOP Class" and "Storage" in name
+        uid: name for uid, (name, kind, *_) in UID_dictionary.items() if kind == "SOP Class" and "Storage" in name
     }
     # pynetdicom knows classes that pydicom does not name yet; their keywords are names without spaces.
     newer = {uid: _CAPITAL.sub(" ", keyword) for keyword, uid in sop_class._STORAGE_CLASSES.items()}

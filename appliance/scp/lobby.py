@@ -42,9 +42,7 @@ class Lobby:
     `receive` is called in the lobby's thread and must not block.
     """
 
-    def __init__(
-        self, listeners: Sequence[Listener], limits: LobbyLimits, receive: Receive, clock: Clock
-    ) -> None:
+    def __init__(self, listeners: Sequence[Listener], limits: LobbyLimits, receive: Receive, clock: Clock) -> None:
         self._listeners = tuple(listeners)
         self._limits = limits
         self._receive = receive
@@ -60,6 +58,11 @@ class Lobby:
     def waiting(self) -> int:
         """Connections that are not an association yet."""
         return len(self._crowd)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it accepts."""
+        return self._thread.is_alive()
 
     def start(self) -> None:
         """Start accepting."""

@@ -12,6 +12,7 @@ from appliance.archive.room import Archive
 from appliance.archive.settings import ArchiveSettings
 from appliance.clock import SystemClock
 from appliance.config import ScpSection, Settings
+from appliance.errors import ArchiveFailed
 from appliance.model.records import ConflictPolicy
 from appliance.scp.access import AllowList, Peer, accepts_unknown
 from appliance.scp.contexts import ContextTable
@@ -28,12 +29,12 @@ from appliance.tls import server_context
 ROOM = "scp"
 PUBLISH_SECONDS = 1.0
 EXIT_DRAINED = 0
-# EX_SOFTWARE: the archive failed and only a fresh process may answer success again.
-EXIT_ARCHIVE_FAILED = 70
+# EX_SOFTWARE: the archive or the lobby failed; only a fresh process may answer success again.
+EXIT_FAILED = 70
 
 
 def main(settings: Settings) -> int:
-    """Serve DICOM until SIGTERM or SIGINT, or until the archive fails; returns the exit code.
+    """Serve DICOM until SIGTERM or SIGINT, or until the archive fails (70); returns the exit code.
 
     Raises ConfigurationError and SchemaMismatch before anything is served.
     """
@@ -77,14 +78,17 @@ class _Room:
         log.info("door open", ports=[listener.port for listener in door.listeners], ae_title=scp.ae_title)
         while not self._stop.wait(PUBLISH_SECONDS):
             self._publish(door.server, "ready")
+            if not door.server.alive:
+                log.error("nobody accepts connections any more")
+                self._fail()
             notices.watchdog()
         notices.stopping()
         self._publish(door.server, "draining")
         drained = door.server.drain(scp.drain_timeout)
-        self._rejections.flush()
+        self._write_rejections()
         lifecycle.withdraw(self._runtime, ROOM)
         log.info("door closed", drained=drained)
-        return EXIT_ARCHIVE_FAILED if self._failed.is_set() else EXIT_DRAINED
+        return EXIT_FAILED if self._failed.is_set() else EXIT_DRAINED
 
     def _open(self, scp: ScpSection) -> _Door:
         clock = SystemClock()
@@ -97,21 +101,32 @@ class _Room:
             max_pdu=scp.max_pdu,
             max_object_bytes=self._settings.archive.max_object_bytes,
             network_timeout=scp.network_timeout,
-            archive_failed=self._archive_failed,
+            archive_failed=self._fail,
         )
         slots = Slots(scp.max_associations, scp.max_associations_per_peer)
         reception = Reception(terms, _allow_list(scp), slots, self._rejections)
         listeners = _listeners(scp)
         return _Door(Server(listeners, _limits(scp), reception, clock), listeners)
 
-    def _archive_failed(self) -> None:
+    def _fail(self) -> None:
         self._failed.set()
         self._stop.set()
 
+    def _write_rejections(self) -> None:
+        try:
+            self._rejections.flush()
+        except ArchiveFailed as error:
+            logs.get_logger(__name__).error("archive failed", reason=str(error))
+            self._fail()
+
     def _publish(self, server: Server, state: str) -> None:
-        self._rejections.flush()
+        self._write_rejections()
         numbers: dict[str, Any] = {"state": state, "waiting": server.waiting, **self._tally.snapshot()}
-        lifecycle.publish(self._runtime, ROOM, numbers)
+        try:
+            lifecycle.publish(self._runtime, ROOM, numbers)
+        except OSError as error:
+            # A full disk must not close the door: it is the door that answers 0xA700.
+            logs.get_logger(__name__).warning("numbers not published", reason=error.strerror)
 
 
 def _allow_list(scp: ScpSection) -> AllowList:
@@ -143,9 +158,7 @@ def _listeners(scp: ScpSection) -> tuple[Listener, ...]:
     plain = listen(scp.host, scp.port)
     if scp.tls_port is None or scp.tls_certificate is None or scp.tls_key is None:
         return (plain,)
-    context = server_context(
-        scp.tls_certificate, scp.tls_key, scp.tls_ca, require_client=scp.tls_ca is not None
-    )
+    context = server_context(scp.tls_certificate, scp.tls_key, scp.tls_ca, require_client=scp.tls_ca is not None)
     return plain, listen(scp.host, scp.tls_port, context)
 
 

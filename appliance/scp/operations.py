@@ -62,7 +62,10 @@ class PassedOn:
             values.append([self._context_id, _LAST_DATA + bytes(self._data)])
         primitive = P_DATA()
         primitive.presentation_data_value_list = values  # type: ignore[assignment]
-        self._dimse.receive_primitive(primitive)
+        try:
+            self._dimse.receive_primitive(primitive)
+        except Exception as error:  # boundary: a peer's bytes; pydicom raises what it stumbles over
+            raise ProtocolError("message cannot be decoded") from error
         self._serve()
 
     def abandon(self) -> None:

@@ -52,7 +52,12 @@ class Reception:
         return self._begin(waiting, request, caller)
 
     def _begin(self, waiting: Waiting, request: bytes, caller: Caller) -> bytes | None:
-        connection = Connection(waiting.sock, bytes(waiting.received), self._terms.network_timeout)
+        try:
+            connection = Connection(waiting.sock, bytes(waiting.received), self._terms.network_timeout)
+        except OSError:
+            self._slots.give_back(caller.address)
+            reason = "no file descriptor for an association"
+            return self._reject(caller.titles, caller.address, TEMPORARY_CONGESTION, reason)
         association = StorageAssociation(connection, request, caller, self._terms, self._leave)
         self._terms.tally.opened()
         with self._changed:
@@ -60,16 +65,13 @@ class Reception:
         try:
             association.start()
         except RuntimeError:
-            # The system has no thread left to give.
             self._leave(association)
             reason = "no thread for an association"
             return self._reject(caller.titles, caller.address, TEMPORARY_CONGESTION, reason)
         return None
 
     def _reject(self, titles: Titles, address: str, rejection: Rejection, reason: str) -> bytes:
-        get_logger(__name__).warning(
-            "association rejected", ae_title=titles.calling, address=address, reason=reason
-        )
+        get_logger(__name__).warning("association rejected", ae_title=titles.calling, address=address, reason=reason)
         self._terms.tally.rejected(reason)
         self._callers.reject(titles.calling, address, reason)
         return rejection.encode()

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from typing import Protocol
 
-from appliance.errors import ArchiveError
+from appliance.errors import Busy, DiskFull
 from appliance.logs import get_logger
 
 # Distinct (AE title, address, reason) kept between two writings; a scan with random titles gets no further.
@@ -37,7 +37,10 @@ class Rejections:
             self._pending[key] += 1
 
     def flush(self) -> None:
-        """Write what was counted. What cannot be written now is written with the next flush."""
+        """Write what was counted; what the disk or a lock prevents now is written with the next flush.
+
+        Raises ArchiveFailed.
+        """
         with self._lock:
             pending, self._pending = self._pending, Counter()
         try:
@@ -45,7 +48,7 @@ class Rejections:
                 key = next(iter(pending))
                 self._book.reject(*key, count=pending[key])
                 del pending[key]
-        except ArchiveError as error:
+        except (Busy, DiskFull) as error:
             get_logger(__name__).warning("rejected callers not written yet", kind=type(error).__name__)
             with self._lock:
                 self._pending.update(pending)

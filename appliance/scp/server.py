@@ -36,6 +36,11 @@ class Server:
         self._lobby.start()
 
     @property
+    def alive(self) -> bool:
+        """Whether it accepts; False between `start` and `drain` means that it failed."""
+        return self._lobby.alive
+
+    @property
     def waiting(self) -> int:
         """Connections that are not an association yet."""
         return self._lobby.waiting

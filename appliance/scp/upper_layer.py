@@ -14,7 +14,7 @@ from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RQ, A_RELEASE_RQ
 from pynetdicom.transport import AssociationSocket
 
-from appliance.scp.pdu import HEADER, PduType
+from appliance.scp.pdu import HEADER, PduType, ProtocolError
 from appliance.scp.transport import Connection, ConnectionOver
 
 if TYPE_CHECKING:
@@ -61,11 +61,15 @@ class UpperLayer(DULServiceProvider):
     def arrive(self, pdu_type: int, body: bytes) -> None:
         """Take a PDU that the peer sent; its indication is in `to_user_queue` on return.
 
-        Raises whatever pynetdicom raises on a PDU it cannot decode.
+        Raises ProtocolError on a PDU that pynetdicom cannot decode.
         """
         pdu_class, event = _ARRIVALS[pdu_type]
         pdu = pdu_class()
-        pdu.decode(HEADER.pack(pdu_type, len(body)) + body)
+        try:
+            pdu.decode(HEADER.pack(pdu_type, len(body)) + body)
+            pdu.to_primitive()
+        except Exception as error:  # boundary: a peer's bytes; pynetdicom raises what it stumbles over
+            raise ProtocolError(f"PDU type 0x{pdu_type:02X} cannot be decoded") from error
         self._recv_pdu.put(pdu)
         self.event_queue.put(event)
         self.act()

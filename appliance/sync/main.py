@@ -102,9 +102,7 @@ class _Room:
 def _workers(settings: Settings, archive: Archive) -> tuple[Worker, ...]:
     sync = settings.sync
     pace = Pace(sync.batch_rows, sync.batch_bytes, sync.lease_seconds, sync.poll_seconds)
-    policy = RetryPolicy(
-        sync.unknown_error_attempts, sync.backoff_base, sync.backoff_cap, sync.breaker_threshold
-    )
+    policy = RetryPolicy(sync.unknown_error_attempts, sync.backoff_base, sync.backoff_cap, sync.breaker_threshold)
     clock = SystemClock()
     return tuple(
         Worker(

@@ -141,9 +141,7 @@ class Worker:
 
     def _claim(self, rows: int) -> Lease | None:
         pace = self._pace
-        return self._outbox.claim(
-            self.name, rows=rows, bytes_=pace.batch_bytes, lease_seconds=pace.lease_seconds
-        )
+        return self._outbox.claim(self.name, rows=rows, bytes_=pace.batch_bytes, lease_seconds=pace.lease_seconds)
 
     def _is_full(self, lease: Lease, rows: int) -> bool:
         """Say whether more is likely to be due; a trickle is given a moment to become a batch."""

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from appliance.dicomweb.problems import Problem, problem_of
 from appliance.errors import ApplianceError, ArchiveFailed
 from appliance.logs import get_logger
+from appliance.model.uid import is_valid_uid
 from appliance.web import access, api, health, metadata, pages, qido, stow, wado
 from appliance.web.answers import Refused, problem_answer, secure
 from appliance.web.principal import principal_of
@@ -66,7 +67,7 @@ def _finish(answer: Response) -> Response:
         status=answer.status_code,
         seconds=round(seconds, 4),
         address=request.remote_addr,
-        **{name: str(value) for name, value in (request.view_args or {}).items() if name.endswith("_uid")},
+        **{name: str(value) for name, value in (request.view_args or {}).items() if is_valid_uid(str(value))},
     )
     return secure(answer)
 

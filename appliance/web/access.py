@@ -47,9 +47,7 @@ def check_host(headers: Headers, allowed: frozenset[str]) -> Problem | None:
     if name is None:
         return Problem(400, "the Host header is missing or not valid")
     if name not in allowed:
-        return Problem(
-            421, "this appliance is not known by the name in the Host header", "set web.allowed_hosts"
-        )
+        return Problem(421, "this appliance is not known by the name in the Host header", "set web.allowed_hosts")
     return None
 
 

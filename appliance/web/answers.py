@@ -71,9 +71,7 @@ def negotiated(*offers: Offer) -> Offer:
     """Return the offer the client wants most, or end with 406."""
     offer = choose(accepted(), offers)
     if offer is None:
-        given = ", ".join(
-            sorted({offer.type + (f'; type="{offer.part}"' if offer.part else "") for offer in offers})
-        )
+        given = ", ".join(sorted({offer.type + (f'; type="{offer.part}"' if offer.part else "") for offer in offers}))
         raise Refused(Problem(406, f"this resource is given as {given}"))
     return offer
 

@@ -101,9 +101,7 @@ def _spool(home: Path) -> Path:
     return spool
 
 
-def _services(
-    settings: Settings, archive: Archive, spool: Path, archive_failed: Callable[[], None]
-) -> Services:
+def _services(settings: Settings, archive: Archive, spool: Path, archive_failed: Callable[[], None]) -> Services:
     clock, runtime = SystemClock(), settings.runtime_directory
     registry = CollectorRegistry()
     registry.register(ApplianceCollector(Sources(archive.numbers, archive.outbox, runtime)))

@@ -103,9 +103,7 @@ def _drain(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _encoded(instance: StoredInstance, file: Any) -> Encoded:
-    return Encoded(
-        file, instance.offset, instance.length, instance.transfer_syntax_uid, instance.assumed_charset
-    )
+    return Encoded(file, instance.offset, instance.length, instance.transfer_syntax_uid, instance.assumed_charset)
 
 
 def _read(instance: StoredInstance) -> tuple[Document, dict[str, Place]]:

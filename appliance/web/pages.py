@@ -112,4 +112,7 @@ def _switch(language: str) -> str:
     """Return this page's URL in another language."""
     kept: dict[str, Any] = {name: request.args.get(name) for name in (*worklist.FIELDS, "page")}
     endpoint = request.endpoint or "pages.studies"
-    return url_for(endpoint, **(request.view_args or {}), **kept, lang=language)
+    own = request.view_args or {}
+    if not all(is_valid_uid(str(uid)) for uid in own.values()):
+        return url_for("pages.studies", lang=language)  # never repeat what is no UID
+    return url_for(endpoint, **own, **kept, lang=language)

@@ -36,13 +36,18 @@ BACKLOG: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one server may use; sizes are bytes. Bodies are spooled in `spool`, short of `reserve_bytes`."""
+    """What one server may use; sizes are bytes.
+
+    Bodies are spooled in `spool`, short of `reserve_bytes`. A connection on which nothing has moved
+    for `channel_seconds` is closed.
+    """
 
     threads: int
     connections: int
     max_body_bytes: int
     spool: Path
     reserve_bytes: int
+    channel_seconds: int = CHANNEL_SECONDS
 
     def adjustments(self) -> Adjustments:
         """Return these limits in waitress's words."""
@@ -52,8 +57,8 @@ class Limits:
             max_request_body_size=self.max_body_bytes,
             max_request_header_size=HEADER_BYTES,
             asyncore_use_poll=True,
-            channel_timeout=CHANNEL_SECONDS,
-            cleanup_interval=CLEANUP_SECONDS,
+            channel_timeout=self.channel_seconds,
+            cleanup_interval=min(CLEANUP_SECONDS, self.channel_seconds),
             recv_bytes=RECEIVE_BYTES,
             inbuf_overflow=BODY_IN_MEMORY,
             # The output pauses before it would be spooled: a slow reader must not fill the disk.

@@ -30,9 +30,7 @@ def read_file(path: Path, size: int, start: int = 0) -> Iterator[bytes]:
             yield chunk
 
 
-def multipart_files(
-    heads: Sequence[bytes], instances: Sequence[StoredInstance], boundary: str
-) -> Iterator[bytes]:
+def multipart_files(heads: Sequence[bytes], instances: Sequence[StoredInstance], boundary: str) -> Iterator[bytes]:
     """Yield a multipart message with one whole file per part."""
     for head, instance in zip(heads, instances, strict=True):
         yield head

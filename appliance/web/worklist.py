@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from appliance.archive.search import Found
 from appliance.model.attributes import Level, find_attribute
 from appliance.model.matching import Match, Query, parse_match
 from appliance.model.records import Value
@@ -119,7 +118,7 @@ class Badge:
     values: Mapping[str, object]
 
 
-def badges(study: Found, sent: Mapping[str, int], now: int, zone: str) -> list[Badge]:
+def badges(study: Mapping[str, Value], sent: Mapping[str, int], now: int, zone: str) -> list[Badge]:
     """Return what is to be said of a study: held, still growing, sent where.
 
     `sent`: instances delivered, by sink; `now`: microseconds since the epoch.

@@ -43,9 +43,7 @@ class Receiver(ABC):
         """Start and wait until it listens."""
         command = self.command()
         with (self.folder / "output.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, env=self.environ(), stdout=log, stderr=log, cwd=self.folder
-            )
+            self._process = subprocess.Popen(command, env=self.environ(), stdout=log, stderr=log, cwd=self.folder)
         wait_until(self._listens, 60)
         return self
 
@@ -76,9 +74,7 @@ class Receiver(ABC):
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def _listens(self) -> bool:
-        assert self._process is not None and self._process.poll() is None, (
-            self.folder / "output.log"
-        ).read_text()
+        assert self._process is not None and self._process.poll() is None, (self.folder / "output.log").read_text()
         try:
             socket.create_connection(("127.0.0.1", self.port), 1).close()
         except OSError:
@@ -116,7 +112,17 @@ class Storescp(Receiver):
 
     def command(self) -> list[str]:
         """Serve into the folder, one process per association."""
-        return [tool("storescp"), "--fork", "-pdu", "131072", "+B", "+xa", "-od", str(self.folder), str(self.port)]
+        return [
+            tool("storescp"),
+            "--fork",
+            "-pdu",
+            "131072",
+            "+B",
+            "+xa",
+            "-od",
+            str(self.folder),
+            str(self.port),
+        ]
 
 
 class Orthanc(Receiver):

@@ -56,8 +56,7 @@ def storescu(load: Load, folder: Path, *, nodelay: bool = True) -> Callable[[int
         command = [tool("storescu"), "-aec", "APPLIANCE", "127.0.0.1", str(port), "+sd"]
         begun = time.perf_counter()
         running = [
-            subprocess.Popen([*command, str(folder / str(part))], env=environ)
-            for part in range(load.associations)
+            subprocess.Popen([*command, str(folder / str(part))], env=environ) for part in range(load.associations)
         ]
         assert [process.wait() for process in running] == [0] * load.associations
         return time.perf_counter() - begun
@@ -73,10 +72,7 @@ def raw(load: Load, fragment: int = 131060) -> Callable[[int], float]:
 
     def send(port: int) -> float:
         scus = [RawScu("127.0.0.1", port, contexts=((CT, (EXPLICIT,)),), timeout=120).open() for _ in parts]
-        threads = [
-            threading.Thread(target=_send_all, args=(scu, part))
-            for scu, part in zip(scus, parts, strict=True)
-        ]
+        threads = [threading.Thread(target=_send_all, args=(scu, part)) for scu, part in zip(scus, parts, strict=True)]
         begun = time.perf_counter()
         for thread in threads:
             thread.start()

@@ -45,9 +45,7 @@ class Authority:
         signed = _builder(_name(name), self._name, key).add_extension(names, critical=False)
         pair = Pair(self._folder / f"{name}.crt", self._folder / f"{name}.key")
         pair.certificate.write_bytes(signed.sign(self._key, hashes.SHA256()).public_bytes(PEM))
-        wrapping = (
-            serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
-        )
+        wrapping = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
         pair.key.write_bytes(key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, wrapping))
         return pair
 
@@ -56,9 +54,7 @@ def _name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
-) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()

@@ -49,9 +49,7 @@ class Deliveries:
         size = len(GROUP2) + len(data)
         return DeliveryBlob(path, len(GROUP2), len(data), size, "1.2.840.10008.1.2.1", digest)
 
-    def _delivery(
-        self, default: str, series: str, sop: str | None, record: dict[str, Any], **changes: Any
-    ) -> Delivery:
+    def _delivery(self, default: str, series: str, sop: str | None, record: dict[str, Any], **changes: Any) -> Delivery:
         number = next(self._ids)
         study_uid, series_uid = f"{ROOT}.1", f"{ROOT}.1.{series}"
         sop_uid = f"{series_uid}.{sop}" if sop else None

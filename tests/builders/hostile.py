@@ -56,15 +56,25 @@ def refused() -> Iterator[Hostile]:
     yield "script as UID", EXPLICIT, replaced("StudyInstanceUID", b"<script>alert(1)</script>")
     for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"):
         yield f"no {keyword}", EXPLICIT, encode(ct(**{keyword: None}))
-    yield "patient's name twice", EXPLICIT, replaced("PatientName", b"A^B") + element(0x00100010, b"PN", b"C^D ")
+    yield (
+        "patient's name twice",
+        EXPLICIT,
+        replaced("PatientName", b"A^B") + element(0x00100010, b"PN", b"C^D "),
+    )
     yield "cut within the pixel data", EXPLICIT, sound[:-100]
     yield "cut within an element's head", EXPLICIT, sound[:3]
-    yield "4 GB announced", EXPLICIT, sound[: sound.index(b"\xe0\x7f\x10\x00")] + long_element(
-        0x7FE00010, b"OW", 0xFFFFFFF0
+    yield (
+        "4 GB announced",
+        EXPLICIT,
+        sound[: sound.index(b"\xe0\x7f\x10\x00")] + long_element(0x7FE00010, b"OW", 0xFFFFFFF0),
     )
-    yield "fragments without an end", ENCAPSULATED, sound[: sound.index(b"\xe0\x7f\x10\x00")] + long_element(
-        0x7FE00010, b"OB", 0xFFFFFFFF
-    ) + struct.pack("<HHL", 0xFFFE, 0xE000, 0)
+    yield (
+        "fragments without an end",
+        ENCAPSULATED,
+        sound[: sound.index(b"\xe0\x7f\x10\x00")]
+        + long_element(0x7FE00010, b"OB", 0xFFFFFFFF)
+        + struct.pack("<HHL", 0xFFFE, 0xE000, 0),
+    )
     yield "sequences 5,000 deep", EXPLICIT, sound + nested(5000)
     yield "not deflated at all", DEFLATED, sound
     yield "empty", EXPLICIT, b""
@@ -88,8 +98,10 @@ def odd() -> Iterator[Hostile]:
     yield "SQL as ID", EXPLICIT, replaced("PatientID", b"'; DROP TABLE study; --")
     yield "line breaks in a name", EXPLICIT, replaced("PatientName", b"a\r\nSet-Cookie: b=c\r\n\r\n")
     yield "a name of 60,000 characters", EXPLICIT, replaced("PatientName", b"A" * 60_000)
-    yield "an over-long ID in another script", EXPLICIT, replaced(
-        "PatientID", ("病" * 60).encode(), SpecificCharacterSet="ISO_IR 192"
+    yield (
+        "an over-long ID in another script",
+        EXPLICIT,
+        replaced("PatientID", ("病" * 60).encode(), SpecificCharacterSet="ISO_IR 192"),
     )
     yield "wrong VR of a number", EXPLICIT, encode(ct()).replace(b"\x28\x00\x10\x00US", b"\x28\x00\x10\x00SS")
     yield "a number that is none", EXPLICIT, replaced("InstanceNumber", b"one")

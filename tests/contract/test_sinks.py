@@ -20,9 +20,7 @@ STORE = ("log_queue", "storage_queue")
 
 
 @pytest.fixture(params=HARNESSES)
-def harness(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Harness]:
+def harness(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
     found = HARNESSES[request.param](tmp_path, monkeypatch)
     yield found
     found.sink.close()

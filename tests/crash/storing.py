@@ -100,9 +100,7 @@ def assert_kept(archive: Archive, acknowledged: dict[str, str]) -> None:
             "SELECT v.sop_uid, v.digest, v.blob_path, v.blob_offset, i.version_id FROM version v"
             " JOIN instance i ON i.version_id = v.id"
         ).fetchall()
-        events = dict(
-            cx.execute("SELECT sop_uid, group_concat(DISTINCT kind) FROM event GROUP BY sop_uid").fetchall()
-        )
+        events = dict(cx.execute("SELECT sop_uid, group_concat(DISTINCT kind) FROM event GROUP BY sop_uid").fetchall())
         states = cx.execute("SELECT count(*) FROM event WHERE kind = 'state'").fetchone()[0]
         received = {row[0] for row in cx.execute("SELECT sop_uid FROM custody WHERE fact = 'received'").fetchall()}
     indexed = {row["sop_uid"]: row for row in rows}

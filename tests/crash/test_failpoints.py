@@ -9,6 +9,7 @@ import pytest
 from appliance import failpoints
 from appliance.archive import fsck
 from tests.archives import new_archive
+from tests.builders.instances import CT_IMAGE_STORAGE, ct, encode
 from tests.crash.storing import (
     SUCCESS,
     SYNTAX,
@@ -21,7 +22,6 @@ from tests.crash.storing import (
     settings_of,
     slices,
 )
-from tests.builders.instances import CT_IMAGE_STORAGE, ct, encode
 from tests.partners.appliance import Appliance
 from tests.partners.raw_scu import RawScu
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from io import BytesIO
 
 import pytest
 from pydicom import dcmread
-from io import BytesIO
 
 from tests.archives import new_archive
 from tests.crash.storing import Ledger, send, slices
@@ -40,11 +39,10 @@ def test_invariant_1_syscall_order(recorded: tuple[list[Call], list[str], str]) 
 
 
 @pytest.mark.parametrize(
-    "step", ["file", "rename", "tenant directory", "study directory", "series directory", "log write", "log sync"]
+    "step",
+    ["file", "rename", "tenant directory", "study directory", "series directory", "log write", "log sync"],
 )
-def test_the_judge_misses_each_step_that_is_taken_away(
-    recorded: tuple[list[Call], list[str], str], step: str
-) -> None:
+def test_the_judge_misses_each_step_that_is_taken_away(recorded: tuple[list[Call], list[str], str], step: str) -> None:
     trace, directories, final = recorded
     syncs = ("fsync", "fdatasync")
     gone = {

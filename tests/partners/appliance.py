@@ -69,9 +69,7 @@ class Appliance:
         """The DICOM door, for the dcmtk runners."""
         return Peer(self.scp_port)
 
-    def command(
-        self, *arguments: str, check: bool = True, seconds: float = 60
-    ) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, check: bool = True, seconds: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a verb to its end; `check` fails with its output unless it exits with 0."""
         done = subprocess.run(
             [sys.executable, "-m", "appliance", *arguments],
@@ -82,9 +80,7 @@ class Appliance:
             check=False,
         )
         if check:
-            assert done.returncode == 0, (
-                f"{arguments} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
-            )
+            assert done.returncode == 0, f"{arguments} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
     def start(
@@ -117,9 +113,7 @@ class Appliance:
         """Wait until `rooms` (default: all three) answer; fails at once when a started process has ended."""
         wanted = rooms or ("scp", "web", "sync")
         try:
-            wait_until(
-                lambda: self._check_processes() and all(self._answers(room) for room in wanted), seconds
-            )
+            wait_until(lambda: self._check_processes() and all(self._answers(room) for room in wanted), seconds)
         except BaseException:
             print(self.output())
             raise

@@ -49,9 +49,7 @@ def run(
         command, env=environ, capture_output=True, timeout=seconds, check=False, text=True, errors="replace"
     )
     if check and done.returncode != 0:
-        raise AssertionError(
-            f"{' '.join(command)}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}"
-        )
+        raise AssertionError(f"{' '.join(command)}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done
 
 
@@ -60,9 +58,7 @@ def echoscu(peer: Peer, *options: str, **how: Any) -> subprocess.CompletedProces
     return run("echoscu", *options, *peer.arguments, **how)
 
 
-def storescu(
-    peer: Peer, paths: Sequence[Path], *options: str, **how: Any
-) -> subprocess.CompletedProcess[str]:
+def storescu(peer: Peer, paths: Sequence[Path], *options: str, **how: Any) -> subprocess.CompletedProcess[str]:
     """C-STORE of files, or of folders with "+sd" and "+r" among the options."""
     return run("storescu", *options, *peer.arguments, *paths, **how)
 

@@ -87,9 +87,7 @@ class MemoryIngest:
     def __post_init__(self) -> None:
         self.gate.set()
 
-    def begin(
-        self, origin: Origin, *, transfer_syntax_uid: str, sop_class_uid: str, sop_uid: str
-    ) -> MemoryArrival:
+    def begin(self, origin: Origin, *, transfer_syntax_uid: str, sop_class_uid: str, sop_uid: str) -> MemoryArrival:
         """Start an arrival."""
         if self.faults.begin is not None:
             raise self.faults.begin

@@ -36,14 +36,10 @@ class Outbound:
         """
         with archive.database.read() as cx:
             events = cx.execute("SELECT kind, series_uid, sop_uid, revision, trace_id FROM event").fetchall()
-        kinds = {
-            kind: [row for row in events if row["kind"] == kind] for kind in ("state", "image", "object")
-        }
+        kinds = {kind: [row for row in events if row["kind"] == kind] for kind in ("state", "image", "object")}
         found = {(r["series_uid"], r["revision"]) for r in self._records(STATE_TOPIC)}
         assert found == {(row["series_uid"], row["revision"]) for row in kinds["state"]}
-        assert {r["sop_uid"] for r in self._records(IMAGE_TOPIC)} == {
-            row["sop_uid"] for row in kinds["image"]
-        }
+        assert {r["sop_uid"] for r in self._records(IMAGE_TOPIC)} == {row["sop_uid"] for row in kinds["image"]}
         for topic in STORE_TOPICS:
             found_traces = {r["trace_id"] for r in self._records(topic)}
             assert found_traces == {row["trace_id"] for row in kinds["object"]}

@@ -7,11 +7,7 @@ import pytest
 from appliance import errors
 
 FAMILIES = (errors.ConfigurationError, errors.PeerError, errors.ArchiveError, errors.DeliveryError)
-EVERY = [
-    kind
-    for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, errors.ApplianceError)
-]
+EVERY = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.ApplianceError)]
 
 
 def test_every_error_but_the_root_belongs_to_one_family() -> None:

@@ -40,9 +40,7 @@ def test_a_numbered_hit_strikes_once() -> None:
 
 
 def test_kill_ends_the_process_without_a_farewell() -> None:
-    program = (
-        f"import atexit, appliance.failpoints as f; atexit.register(print, 'bye'); f.failpoint({FIRST!r})"
-    )
+    program = f"import atexit, appliance.failpoints as f; atexit.register(print, 'bye'); f.failpoint({FIRST!r})"
     environ = {**os.environ, VARIABLE: f"{FIRST}=kill"}
     ended = subprocess.run(
         [sys.executable, "-c", program], env=environ, stdout=subprocess.PIPE, check=False, timeout=60

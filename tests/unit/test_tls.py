@@ -66,9 +66,7 @@ def test_older_versions_are_not_spoken(pair: Pair) -> None:
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
 
 
-def test_a_client_without_a_certificate_is_refused_where_one_is_required(
-    authority: Authority, pair: Pair
-) -> None:
+def test_a_client_without_a_certificate_is_refused_where_one_is_required(authority: Authority, pair: Pair) -> None:
     context = server_context(pair.certificate, pair.key, authority.certificate, require_client=True)
     with pytest.raises(ssl.SSLError):
         shake(context, trusting(authority))

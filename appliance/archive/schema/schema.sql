@@ -161,6 +161,7 @@ CREATE TABLE delivery (
   PRIMARY KEY (sink, event_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_pending ON delivery (sink, event_id) WHERE state = 'pending';
+CREATE INDEX delivery_due ON delivery (sink, not_before) WHERE state = 'pending';
 CREATE INDEX delivery_leased ON delivery (sink, lease_until) WHERE state = 'leased';
 CREATE INDEX delivery_unfinished ON delivery (sink, series_key, event_id) WHERE state IN ('pending', 'leased');
 CREATE INDEX delivery_dead ON delivery (sink, event_id) WHERE state = 'dead';

@@ -46,7 +46,6 @@ MESSAGES: Final[Mapping[str, str]] = MappingProxyType({
     "Download": "下载",
     "Download the study (ZIP)": "下载检查（ZIP）",
     "DICOMweb": "DICOMweb",
-    "Not for primary diagnosis": "不可用于诊断",
     "Language": "语言",
     "New images have arrived.": "有新的图像到达。",
     "Reload": "刷新",

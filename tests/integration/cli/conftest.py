@@ -22,9 +22,7 @@ class Home:
 
     def run(self, *arguments: str | Path, code: int = 0) -> Result:
         """Run a verb; it must end with `code` and never with a traceback."""
-        result = CliRunner().invoke(
-            cli, ["--home", str(self.path), *map(str, arguments)], catch_exceptions=False
-        )
+        result = CliRunner().invoke(cli, ["--home", str(self.path), *map(str, arguments)], catch_exceptions=False)
         assert result.exit_code == code, f"{arguments}: {result.exit_code}\n{result.output}"
         return result
 

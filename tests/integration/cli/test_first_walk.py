@@ -62,9 +62,7 @@ def test_echo_answers(box: Appliance) -> None:
     dcmtk.echoscu(box.peer)
 
 
-def test_a_folder_sent_by_storescu_is_found_and_fetched(
-    box: Appliance, client: DICOMwebClient, tmp_path: Path
-) -> None:
+def test_a_folder_sent_by_storescu_is_found_and_fetched(box: Appliance, client: DICOMwebClient, tmp_path: Path) -> None:
     images = list(series(3, PatientName="Walk^Wanda", PatientID="WALK-1"))
     folder = tmp_path / "study" / "deeper"
     folder.mkdir(parents=True)

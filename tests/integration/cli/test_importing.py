@@ -71,9 +71,7 @@ def test_a_file_that_cannot_be_read_is_reported(home: Home, tmp_path: Path) -> N
     disc = tmp_path / "disc"
     disc.mkdir()
     (disc / "good.dcm").write_bytes(part10(ct()))
-    (disc / "no-syntax.dcm").write_bytes(
-        bytes(128) + b"DICM" + b"\x02\x00\x01\x00OB\x00\x00\x02\x00\x00\x00\x00\x01"
-    )
+    (disc / "no-syntax.dcm").write_bytes(bytes(128) + b"DICM" + b"\x02\x00\x01\x00OB\x00\x00\x02\x00\x00\x00\x00\x01")
     counts = home.json("import", disc, code=1)
     assert (counts["stored"], counts["failed"]) == (1, 1)
 
@@ -117,9 +115,7 @@ def test_a_missing_path_is_a_usage_error(home: Home, tmp_path: Path) -> None:
     assert "does not exist" in home.run("import", tmp_path / "gone", code=2).stderr
 
 
-def test_a_file_without_read_permission_fails(
-    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_without_read_permission_fails(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path) -> BinaryIO:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 

@@ -106,10 +106,7 @@ def test_a_conflict_is_settled_by_a_person(home: Home, tmp_path: Path) -> None:
     assert settled["settled_by"]
     assert home.json("conflict", "list") == []
     assert len(home.json("conflict", "list", "--all")) == 1
-    assert (
-        "settled already"
-        in home.run("conflict", "accept", str(found["id"]), "--version", "first", code=74).stderr
-    )
+    assert "settled already" in home.run("conflict", "accept", str(found["id"]), "--version", "first", code=74).stderr
 
 
 def test_the_quarantine_is_listed_and_exported(home: Home, tmp_path: Path) -> None:

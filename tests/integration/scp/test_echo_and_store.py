@@ -89,9 +89,7 @@ def test_every_result_of_ingest_is_a_success(result: Result) -> None:
         (OSError(5, "I/O error"), 0x0110),
     ],
 )
-def test_a_failure_has_its_status_and_the_association_lives_on(
-    where: str, error: Exception, status: int
-) -> None:
+def test_a_failure_has_its_status_and_the_association_lives_on(where: str, error: Exception, status: int) -> None:
     ingest = MemoryIngest(faults=Faults(write_after=100_000))
     setattr(ingest.faults, where, error)
     data = bytes(400_000)
@@ -154,9 +152,7 @@ def test_a_sender_with_nagles_algorithm_flows(tmp_path: Path) -> None:
     paths = []
     for number in range(60):
         paths.append(tmp_path / f"{number}.dcm")
-        paths[-1].write_bytes(
-            instances.part10(instances.ct(PixelData=bytes(512 * 512 * 2), Rows=512, Columns=512))
-        )
+        paths[-1].write_bytes(instances.part10(instances.ct(PixelData=bytes(512 * 512 * 2), Rows=512, Columns=512)))
     with open_door(ingest=MemoryIngest(keep=False)) as door:
         begun = time.monotonic()
         dcmtk.storescu(dcmtk.Peer(door.port), paths, nodelay=False)

@@ -20,6 +20,7 @@ from tests.partners.raw_scu import (
     VERIFICATION,
     Aborted,
     RawScu,
+    Rejected,
     associate_request,
     command_set,
     echo_command,
@@ -268,3 +269,29 @@ def test_a_request_that_cannot_be_decoded_ends_that_association_only(items: byte
         wait_until(lambda: settled(door))
         with RawScu(HOST, door.port) as next_scu:
             assert next_scu.echo() == 0
+
+
+@pytest.mark.parametrize("title", ["", "A\\B", "\x01\x02", "\xe4\xf6", "A" * 16])
+def test_strange_titles_end_in_order(title: str) -> None:
+    with open_door() as door:
+        fixed = bytearray(associate_request("X", "APPLIANCE", CONTEXTS))
+        fixed[26:42] = title.encode("latin-1").ljust(16)
+        scu = RawScu(HOST, door.port).connect()
+        scu.send(bytes(fixed))
+        with suppress(Aborted, Rejected):
+            scu.read_pdu()
+        scu.close()
+        wait_until(lambda: settled(door))
+
+
+def test_an_echo_that_cannot_be_decoded_is_aborted() -> None:
+    broken = command_set(
+        [(0x0002, uid_bytes(VERIFICATION)), (0x0100, us(0x30)), (0x0110, us(1)), (0x0800, us(0x0101)), (0x0900, b"x")]
+    )
+    with open_door() as door:
+        scu = RawScu(HOST, door.port, contexts=CONTEXTS).open()
+        command(scu, broken, 1)
+        with suppress(Aborted):
+            assert scu.read_response().status == 0
+        scu.close()
+        wait_until(lambda: settled(door))

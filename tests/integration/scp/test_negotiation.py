@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID
+from pynetdicom import AE, build_role
+from pynetdicom.pdu_primitives import (
+    AsynchronousOperationsWindowNegotiation,
+    SOPClassExtendedNegotiation,
+    UserIdentityNegotiation,
+)
 
 from appliance.scp.access import Peer
+from tests.builders import instances
 from tests.builders.instances import CT_IMAGE_STORAGE as CT
 from tests.integration.scp.doors import open_door
 from tests.partners import dcmtk
@@ -109,3 +120,29 @@ def test_another_protocol_version_is_rejected() -> None:
             scu.read_pdu()
         assert caught.value.codes == (1, 2, 2)
         scu.close()
+
+
+def test_roles_identity_and_extended_negotiation_do_no_harm() -> None:
+    entity = AE("PYNETDICOM")
+    entity.add_requested_context(CT, [EXPLICIT])
+    entity.add_requested_context(VERIFICATION, [IMPLICIT])
+    identity = UserIdentityNegotiation()
+    identity.user_identity_type = 2
+    identity.primary_field = b"somebody"
+    identity.secondary_field = b"secret"
+    window = AsynchronousOperationsWindowNegotiation()
+    window.maximum_number_operations_invoked = 5
+    extended = SOPClassExtendedNegotiation()
+    extended.sop_class_uid = CT
+    extended.service_class_application_information = b"\x02\x00\x03\x00\x01\x00"
+    offered: list[Any] = [build_role(CT, scu_role=True, scp_role=True), identity, window, extended]
+    with open_door() as door:
+        association = entity.associate(HOST, door.port, ext_neg=offered)
+        assert association.is_established
+        assert association.send_c_echo().Status == 0
+        dataset = instances.ct()
+        dataset.file_meta = FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = UID(EXPLICIT)
+        assert association.send_c_store(dataset).Status == 0
+        association.release()
+        assert door.ingest.received[0].origin.ae_title == "PYNETDICOM"

@@ -27,9 +27,7 @@ def test_numbers_are_published(box: Box) -> None:
     box.store(2)
     box.start()
     box.wait_drained()
-    published = wait_until(
-        lambda: box.published().get("sinks", {}).get(SINK, {}).get("delivered") and box.published()
-    )
+    published = wait_until(lambda: box.published().get("sinks", {}).get(SINK, {}).get("delivered") and box.published())
     assert published["state"] == "ready"
     assert published["sinks"][SINK]["breaker"] == "closed"
     assert published["sinks"][SINK]["delivered"] == box.stats().delivered

@@ -6,11 +6,11 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from pydicom import dcmread
-from io import BytesIO
 
 from appliance.archive import fsck
 from appliance.archive.room import Archive

@@ -64,9 +64,7 @@ def test_byte_identical_by_c_store(box: Appliance) -> None:
     for specimen in specimens():
         context = ((specimen.sop_class_uid, (specimen.transfer_syntax_uid,)),)
         with RawScu("127.0.0.1", box.scp_port, contexts=context) as scu:
-            status = scu.store(
-                specimen.sop_class_uid, specimen.sop_uid, specimen.transfer_syntax_uid, specimen.data
-            )
+            status = scu.store(specimen.sop_class_uid, specimen.sop_uid, specimen.transfer_syntax_uid, specimen.data)
         assert status == 0, specimen.path.name
         syntax, data = retrieved(box, *place(archive, specimen))
         assert syntax == specimen.transfer_syntax_uid, specimen.path.name
@@ -125,8 +123,9 @@ def test_element_equal_by_dcmtk(box: Appliance) -> None:
     native = [s for s in specimens() if s.transfer_syntax_uid in ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")]
     sent = 0
     for specimen in native:
+        command = ["storescu", "-R", "-aet", "RAWSCU", "-aec", "APPLIANCE", "127.0.0.1", str(box.scp_port)]
         done = subprocess.run(
-            ["storescu", "-R", "-aet", "RAWSCU", "-aec", "APPLIANCE", "127.0.0.1", str(box.scp_port), str(specimen.path)],
+            [*command, str(specimen.path)],
             capture_output=True, text=True, check=False, timeout=60, env={"TCP_NODELAY": "1", "PATH": "/usr/bin"},
         )  # fmt: skip
         if done.returncode != 0:

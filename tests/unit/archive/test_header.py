@@ -87,9 +87,7 @@ def _even(text: str, padding: bytes) -> bytes:
     ("StudyDate", "study", "study_date", "20241301"),
     ("StudyTime", "study", "study_time", "99"),
 ])  # fmt: skip
-def test_what_is_no_number_or_date_is_absent_and_marked(
-    keyword: str, level: str, column: str, text: str
-) -> None:
+def test_what_is_no_number_or_date_is_absent_and_marked(keyword: str, level: str, column: str, text: str) -> None:
     dataset = ct(**{keyword: None})
     tag, vr = _tag_and_vr(keyword)
     header = header_of(_insert(encode(dataset), tag, element(tag, vr, _even(text, b" "))))

@@ -31,21 +31,15 @@ def sequence(number: int, length: int) -> bytes:
     return pack("<HH2sHI", 0x7FE1, number, b"SQ", 0, length)
 
 
-def refusal(
-    data: bytes, syntax: str = EXPLICIT, length: int | None = None, max_inflated: int = 1 << 30
-) -> str:
+def refusal(data: bytes, syntax: str = EXPLICIT, length: int | None = None, max_inflated: int = 1 << 30) -> str:
     with pytest.raises(HeaderError) as refused:
-        read_header(
-            BytesIO(data), 0, len(data) if length is None else length, syntax, max_inflated=max_inflated
-        )
+        read_header(BytesIO(data), 0, len(data) if length is None else length, syntax, max_inflated=max_inflated)
     reason = refused.value.reason
     assert reason.endswith(".")
     return reason
 
 
-@pytest.mark.parametrize(
-    "keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"]
-)
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"])
 def test_each_of_the_four_uids_is_required(keyword: str) -> None:
     assert refusal(encode(ct(**{keyword: None}))) == f"The data set has no {keyword}."
 
@@ -214,9 +208,7 @@ def test_a_damaged_header_is_a_header_or_a_plain_refusal(case: tuple[str, bytes]
     syntax, data = case
     started = time.process_time()
     try:
-        header = read_header(
-            BytesIO(data), 0, len(data), syntax, assumed_charset=assumed, max_inflated=1 << 20
-        )
+        header = read_header(BytesIO(data), 0, len(data), syntax, assumed_charset=assumed, max_inflated=1 << 20)
     except HeaderError as refused:
         assert str(refused).endswith(".")
     else:

@@ -7,12 +7,12 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.uid import ExplicitVRLittleEndian
 
 from appliance.archive.room import Archive
 from appliance.errors import DiskFull, Misidentified, TooLarge, Unacceptable, Unparseable
-from appliance.model.records import ConflictPolicy, Result, Stored
+from appliance.model.records import ConflictPolicy, Origin, Result, Stored
 from tests.archives import new_archive, sender
 from tests.builders.instances import ct, encode, part10, series
 from tests.clocks import FakeClock
@@ -20,7 +20,9 @@ from tests.clocks import FakeClock
 SYNTAX = str(ExplicitVRLittleEndian)
 
 
-def store(archive: Archive, dataset, *, sop_uid: str = "", data: bytes = b"", origin=None) -> Stored:
+def store(
+    archive: Archive, dataset: Dataset, *, sop_uid: str = "", data: bytes = b"", origin: Origin | None = None
+) -> Stored:
     data = data or encode(dataset)
     arrival = archive.ingest.begin(
         origin or sender(),
@@ -59,7 +61,7 @@ def test_group_2_is_written_by_us(archive: Archive) -> None:
     assert meta.MediaStorageSOPInstanceUID == dataset.SOPInstanceUID
     assert meta.TransferSyntaxUID == SYNTAX
     assert meta.SourceApplicationEntityTitle == "STOREIT"
-    assert meta.ImplementationVersionName.startswith("EDGE_")
+    assert str(meta.ImplementationVersionName).startswith("EDGE_")
 
 
 def test_invariant_2_rows_and_events_commit_together(archive: Archive) -> None:

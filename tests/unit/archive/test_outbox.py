@@ -10,6 +10,7 @@ import pytest
 from appliance.archive.outbox import Lease, LeaseLost, Outcome, Verdict
 from appliance.archive.room import Archive
 from appliance.errors import NotFound
+from appliance.model.records import ConflictPolicy
 from tests.archives import new_archive, sender
 from tests.builders.instances import ct, part10, series
 from tests.clocks import FakeClock
@@ -127,7 +128,7 @@ def test_retry_revives_the_dead_with_no_attempts_counted(archive: Archive) -> No
     fill(archive)
     settle_all(archive, claim(archive), Verdict.DEAD, reason="refused")
     assert archive.outbox.retry(sink=SINK) == 3
-    assert [(d.attempts, d.kind) for d in claim(archive).deliveries][0] == (0, "state")
+    assert next((d.attempts, d.kind) for d in claim(archive).deliveries) == (0, "state")
 
 
 def test_bury_needs_numbers_and_keeps_the_reason(archive: Archive) -> None:
@@ -215,3 +216,16 @@ def test_the_claim_uses_the_partial_indexes(archive: Archive) -> None:
     assert "delivery_unfinished" in text
     assert "SEARCH d USING INDEX delivery_pending" in text
     assert "SCAN" not in text
+
+
+def test_old_content_is_never_sent_after_new(archive: Archive) -> None:
+    dataset = ct(PatientID="OLD")
+    archive.ingest.receive_file(BytesIO(part10(dataset)), sender())
+    settle_all(archive, claim(archive), Verdict.DEAD, reason="refused")
+    dataset.PatientID = "NEW"
+    archive.ingest.receive_file(BytesIO(part10(dataset)), sender(policy=ConflictPolicy.NEWEST))
+    settle_all(archive, claim(archive))
+    assert archive.outbox.retry(sink=SINK) == 1, "only the state record, which belongs to no content"
+    assert archive.outbox.replay(sink=SINK) == 3
+    sent = {d.payload for d in claim(archive).deliveries if d.kind == "image"}
+    assert len(sent) == 1

@@ -40,11 +40,7 @@ def test_a_retryable_archive_error_is_temporary() -> None:
 
 
 def test_every_error_of_the_tree_has_a_rule_of_its_family() -> None:
-    tree = [
-        kind
-        for _, kind in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(kind, errors.ApplianceError)
-    ]
+    tree = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.ApplianceError)]
     for kind in tree:
         family = next(rule.family for rule in RULES if issubclass(kind, rule.family))
         assert kind is errors.ApplianceError or family is not errors.ApplianceError, kind

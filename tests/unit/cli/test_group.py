@@ -28,9 +28,7 @@ def failing(error: BaseException) -> Result:
 def test_an_error_says_what_happened_and_what_to_do_next() -> None:
     result = failing(NotFound("there is no event 7", hint="appliance outbox list shows the numbers"))
     assert result.exit_code == 66
-    assert (
-        result.stderr == "appliance: there is no event 7\n  next: appliance outbox list shows the numbers\n"
-    )
+    assert result.stderr == "appliance: there is no event 7\n  next: appliance outbox list shows the numbers\n"
     assert result.stdout == ""
 
 

@@ -40,9 +40,7 @@ def test_a_link_given_by_name_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_what_is_gone_is_reported(tmp_path: Path) -> None:
-    assert list(walk([tmp_path / "gone"])) == [
-        Skipped(tmp_path / "gone", "No such file or directory", failed=True)
-    ]
+    assert list(walk([tmp_path / "gone"])) == [Skipped(tmp_path / "gone", "No such file or directory", failed=True)]
 
 
 def test_opening_refuses_links_and_pipes(tmp_path: Path) -> None:

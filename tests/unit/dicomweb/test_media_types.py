@@ -42,9 +42,7 @@ FILE = Offer("application/dicom", transfer_syntax="1.2.840.10008.1.2.1")
         ('multipart/related; type="application/octet-stream"', (FILES,), None),
     ],
 )
-def test_the_client_gets_what_it_prefers(
-    accept: str, offers: tuple[Offer, ...], chosen: Offer | None
-) -> None:
+def test_the_client_gets_what_it_prefers(accept: str, offers: tuple[Offer, ...], chosen: Offer | None) -> None:
     assert choose(parse_accept(accept), offers) is chosen
 
 

@@ -35,9 +35,7 @@ SYNTAXES = (
 )
 
 
-def read(
-    data: bytes, syntax: str = ExplicitVRLittleEndian, assumed: str = ""
-) -> tuple[Document, dict[str, Place]]:
+def read(data: bytes, syntax: str = ExplicitVRLittleEndian, assumed: str = "") -> tuple[Document, dict[str, Place]]:
     return read_metadata(Encoded(BytesIO(data), 0, len(data), syntax, assumed), lambda path: f"/bulk/{path}")
 
 
@@ -46,9 +44,7 @@ def element(tag: int, vr: bytes, value: bytes) -> bytes:
 
 
 def sample() -> Dataset:
-    dataset = ct(
-        PatientName="Müller^Jörg", SliceThickness="1.25", PatientWeight="70.0", PixelData=b"\1\2" * 4096
-    )
+    dataset = ct(PatientName="Müller^Jörg", SliceThickness="1.25", PatientWeight="70.0", PixelData=b"\1\2" * 4096)
     item = Dataset()
     item.CodeValue = "T-1"
     item.CodeMeaning = "山"
@@ -128,11 +124,7 @@ def test_an_item_has_a_character_set_of_its_own() -> None:
     inner = element(0x00080005, b"CS", b"GB18030 ") + element(0x00080104, b"LO", "肺".encode("gb18030"))
     item = struct.pack("<HHI", 0xFFFE, 0xE000, len(inner)) + inner
     sequence = struct.pack("<HH2sHI", 0x0008, 0x1032, b"SQ", 0, len(item)) + item
-    data = (
-        element(0x00080005, b"CS", b"ISO_IR 100")
-        + sequence
-        + element(0x00081030, b"LO", "Grün".encode("latin-1"))
-    )
+    data = element(0x00080005, b"CS", b"ISO_IR 100") + sequence + element(0x00081030, b"LO", "Grün".encode("latin-1"))
     document, _ = read(data)
     assert document["00081032"]["Value"][0]["00080104"]["Value"] == ["肺"]
     assert document["00081030"]["Value"] == ["Grün"]

@@ -49,9 +49,7 @@ def read(data: bytes, size: int = 1 << 20, piece: int = 1 << 20, boundary: str =
 
 
 @given(
-    st.lists(
-        st.lists(st.sampled_from([b"\r\n", b"--", b"--frontie", b"\r", b"x", b"\r\n--fro", b""])), max_size=4
-    ),
+    st.lists(st.lists(st.sampled_from([b"\r\n", b"--", b"--frontie", b"\r", b"x", b"\r\n--fro", b""])), max_size=4),
     st.integers(1, 40),
     st.integers(1, 40),
 )

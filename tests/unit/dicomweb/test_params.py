@@ -66,9 +66,7 @@ def test_a_search_across_studies_answers_the_attributes_of_the_levels_above() ->
 def test_includefield_adds_one_or_all() -> None:
     assert "PatientWeight" not in keywords(parse(""))
     assert "PatientWeight" in keywords(parse("includefield=PatientWeight"))
-    assert {"PatientWeight", "IssuerOfPatientID"} <= keywords(
-        parse("includefield=PatientWeight&includefield=00100021")
-    )
+    assert {"PatientWeight", "IssuerOfPatientID"} <= keywords(parse("includefield=PatientWeight&includefield=00100021"))
     assert {"PatientWeight", "IssuerOfPatientID"} <= keywords(parse("includefield=all"))
     assert "PatientAge" in keywords(parse("PatientAge=030Y"))
 

@@ -30,9 +30,7 @@ FULL = Failure(Reference("1.2", "3.6"), FailureReason.OUT_OF_RESOURCES)
         ((), (FULL, BAD), 409),
     ],
 )
-def test_the_status_sums_up(
-    successes: tuple[Success, ...], failures: tuple[Failure, ...], status: int
-) -> None:
+def test_the_status_sums_up(successes: tuple[Success, ...], failures: tuple[Failure, ...], status: int) -> None:
     assert StoreReport(successes, failures).status == status
 
 

@@ -95,9 +95,7 @@ def test_an_upper_half_ends_at_a_delimiter_where_the_first_set_has_one() -> None
     assert decode(data, character_set("ISO 2022 IR 100\\ISO 2022 IR 149")).text == "홍^Jérôme"
 
 
-@pytest.mark.parametrize(
-    ("text", "codec"), [("蔥^許^馨", "big5"), ("乗^乗=歕^歛", "gbk"), ("ソ^表", "shift_jis")]
-)
+@pytest.mark.parametrize(("text", "codec"), [("蔥^許^馨", "big5"), ("乗^乗=歕^歛", "gbk"), ("ソ^表", "shift_jis")])
 def test_delimiter_codes_inside_a_character_split_nothing(text: str, codec: str) -> None:
     data = text.encode(codec)
     assert decode(data, character_set("", codec)).text == text

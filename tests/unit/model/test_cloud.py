@@ -259,9 +259,7 @@ def test_whatever_the_rows_hold_the_reader_accepts_the_record(data: st.DataObjec
             assert _fits(record.value[field.name], field), (field, record.value[field.name])
 
 
-@pytest.mark.parametrize(
-    ("value", "sent"), [("M", "M"), ("Male", "M"), ("女", None), ("", None), (None, None)]
-)
+@pytest.mark.parametrize(("value", "sent"), [("M", "M"), ("Male", "M"), ("女", None), ("", None), (None, None)])
 def test_patient_sex_has_room_for_one_byte(value: Value, sent: Value) -> None:
     assert state_record(CONTEXT, study(patient_sex=value), series()).value["patient_sex"] == sent
 
@@ -269,9 +267,7 @@ def test_patient_sex_has_room_for_one_byte(value: Value, sent: Value) -> None:
 @pytest.mark.parametrize(("patient_id", "expected"), [
     ("PAT001", "PAT001"), (" P ", "P"), ("\0", None), ("", None), (None, None),
 ])  # fmt: skip
-def test_a_patient_without_an_identifier_is_known_by_the_study(
-    patient_id: Value, expected: str | None
-) -> None:
+def test_a_patient_without_an_identifier_is_known_by_the_study(patient_id: Value, expected: str | None) -> None:
     stand_in = cloud_patient_id(patient_id, STUDY_UID)
     if expected is not None:
         assert stand_in == expected

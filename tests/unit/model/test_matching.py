@@ -57,9 +57,7 @@ def test_a_value_is_parsed(keyword: str, text: str, kind: str, values: tuple[str
     ("SeriesNumber", "x"), ("SeriesNumber", "9" * 40), ("SliceThickness", "nan"), ("SliceThickness", "1e999"),
     ("NumberOfStudyRelatedSeries", "1"), ("PatientID", "x" * 70000),
 ])  # fmt: skip
-def test_a_value_that_asks_nothing_sensible_is_refused_without_being_repeated(
-    keyword: str, text: str
-) -> None:
+def test_a_value_that_asks_nothing_sensible_is_refused_without_being_repeated(keyword: str, text: str) -> None:
     with pytest.raises(ValueError) as refusal:
         ask(keyword, text)
     assert keyword in str(refusal.value)

@@ -97,7 +97,7 @@ def test_a_response_is_cut_to_what_the_peer_takes(maximum_length: int) -> None:
     encoded = encode_response(Command(1, 1, True, CT, "1.2.3"), 0)
     recorder = Recorder()
     stream = wrap_command(5, encoded, maximum_length)
-    assert PduReader(recorder, max(maximum_length, 8) if maximum_length else 1 << 20).feed(
-        memoryview(stream)
-    ) == len(stream)
+    assert PduReader(recorder, max(maximum_length, 8) if maximum_length else 1 << 20).feed(memoryview(stream)) == len(
+        stream
+    )
     assert recorder.parts == [(5, True, encoded)]

@@ -41,8 +41,7 @@ def test_only_what_was_proposed_is_supported_in_our_order() -> None:
     proposed = [build_context(CT, [J2K, J2K_LOSSLESS]), build_context(CT, [EXPLICIT])]
     proposed += [build_context("1.2.3", [EXPLICIT]), build_context(VERIFICATION, [IMPLICIT])]
     supported = {
-        str(context.abstract_syntax): list(context.transfer_syntax)
-        for context in ContextTable.of().supported(proposed)
+        str(context.abstract_syntax): list(context.transfer_syntax) for context in ContextTable.of().supported(proposed)
     }
     assert supported == {CT: [EXPLICIT, J2K_LOSSLESS, J2K], VERIFICATION: [IMPLICIT]}
 

@@ -147,9 +147,7 @@ def _rule(kind: str) -> Answer:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=24), seed=st.integers())
-def test_every_row_gets_exactly_one_outcome_and_none_is_lost(
-    make: Deliveries, kinds: list[str], seed: int
-) -> None:
+def test_every_row_gets_exactly_one_outcome_and_none_is_lost(make: Deliveries, kinds: list[str], seed: int) -> None:
     chosen = random.Random(seed)
     rows = [make.state(str(chosen.randrange(4))) for _ in kinds]
     by_id = {row.event_id: kind for row, kind in zip(rows, kinds, strict=True)}

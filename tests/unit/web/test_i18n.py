@@ -23,7 +23,7 @@ def template_texts() -> set[str]:
 
 
 def badge_texts() -> set[str]:
-    study = {"updated_at": 0, "NumberOfStudyRelatedInstances": 2}
+    study: dict[str, int] = {"updated_at": 0, "NumberOfStudyRelatedInstances": 2}
     found = [badges(study, {"a": 1, "b": 2}, now, "UTC") for now in (0, 10**12)]
     return {badge.text for some in found for badge in some}
 

@@ -43,9 +43,7 @@ def test_identifiers_and_modalities() -> None:
     assert form_query(read_form({"modality": "ct, mr"})).modalities_in_study == ("CT", "MR")
 
 
-@pytest.mark.parametrize(
-    ("page", "offset"), [("", 0), ("1", 0), ("3", 50), ("-1", 0), ("x", 0), ("9" * 20, 0)]
-)
+@pytest.mark.parametrize(("page", "offset"), [("", 0), ("1", 0), ("3", 50), ("-1", 0), ("x", 0), ("9" * 20, 0)])
 def test_pages_start_at_one(page: str, offset: int) -> None:
     assert form_query(read_form({"page": page})).offset == offset
 
@@ -71,7 +69,7 @@ def test_dates_and_times_are_shown_or_left_as_they_are() -> None:
 
 
 def test_badges_say_what_is_held_growing_and_sent() -> None:
-    study = {"updated_at": 0, "NumberOfStudyRelatedInstances": 5}
+    study: dict[str, int] = {"updated_at": 0, "NumberOfStudyRelatedInstances": 5}
     held, partly, sent = badges(study, {"centre": 2, "disk": 7}, 61_000_000, "UTC")
     assert (held.kind, partly.kind, sent.kind) == ("held", "partly", "sent")
     assert partly.values == {"sent": 2, "total": 5, "sink": "centre"}

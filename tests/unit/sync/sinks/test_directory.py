@@ -150,9 +150,7 @@ def test_every_error_of_the_disk_has_its_kind(
     assert not list((root / ".incoming").iterdir())
 
 
-def test_rows_before_an_obstacle_are_delivered(
-    root: Path, make: Deliveries, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_before_an_obstacle_are_delivered(root: Path, make: Deliveries, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [make.state(), *(make.object(sop=str(n), data=str(n).encode()) for n in range(4))]
     copied: list[int] = []
     whole = files.write_all
@@ -192,9 +190,7 @@ def test_a_defect_lets_go_of_the_lock(root: Path, make: Deliveries, monkeypatch:
     assert set(DirectorySink(root).deliver([make.state()]).values()) == {None}
 
 
-def test_bytes_then_name_then_entry_then_record(
-    root: Path, make: Deliveries, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bytes_then_name_then_entry_then_record(root: Path, make: Deliveries, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
 
     def recorded(name: str, call: Any) -> Any:

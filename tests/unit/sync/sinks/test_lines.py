@@ -91,9 +91,7 @@ def test_a_failed_write_leaves_whole_lines_and_the_next_succeeds(
     assert _files(tmp_path) == {"log_queue-000001.jsonl": b"first\nsecond\n"}
 
 
-def test_a_file_whose_fsync_failed_is_never_written_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_whose_fsync_failed_is_never_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = _open(tmp_path)
     lines.append(b"first\n")
 

@@ -1,0 +1,8 @@
+"""`make bench`: every measurement, one after the other."""
+
+from __future__ import annotations
+
+from tests.benchmarks import ingest
+
+if __name__ == "__main__":
+    ingest.main()

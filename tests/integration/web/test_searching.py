@@ -1,0 +1,130 @@
+"""QIDO-RS against a running room: what was stored is found by what people know of it."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+from dicomweb_client import DICOMwebClient
+from pydicom.uid import generate_uid
+
+from tests.builders.instances import ct, encode, part10_of, series
+from tests.integration.web.client import WebClient, read_parts, stow_body
+from tests.partners.appliance import Appliance
+
+STUDY_UID, NAME, RETRIEVE_URL = "0020000D", "00100010", "00081190"
+
+
+def uids(found: list[dict[str, dict[str, list[str]]]], tag: str = STUDY_UID) -> list[str]:
+    return [row[tag]["Value"][0] for row in found]
+
+
+def test_a_known_client_searches_at_every_level(appliance: Appliance, web: WebClient) -> None:
+    slices = list(series(3, PatientID="LEVELS", PatientName="Yamada^Taro=山田^太郎"))
+    web.keep(*slices)
+    client = DICOMwebClient(appliance.dicomweb)
+    study, one = str(slices[0].StudyInstanceUID), str(slices[0].SeriesInstanceUID)
+    (found,) = client.search_for_studies(search_filters={"PatientID": "LEVELS"})
+    assert found["00201208"]["Value"] == [3]
+    assert found[NAME]["Value"] == [{"Alphabetic": "Yamada^Taro", "Ideographic": "山田^太郎"}]
+    assert uids(client.search_for_series(study)) == [study]
+    assert len(client.search_for_instances(study)) == 3
+    assert len(client.search_for_instances(study, one, limit=2)) == 2
+    assert len(client.search_for_instances(search_filters={"PatientID": "LEVELS"})) == 3
+    assert len(client.search_for_series(search_filters={"PatientID": "LEVELS", "Modality": "CT"})) == 1
+
+
+def test_a_retrieve_url_names_the_host_and_port_the_caller_used(appliance: Appliance, web: WebClient) -> None:
+    web.keep(ct(PatientID="URL"))
+    (row,) = web.search("/studies", PatientID="URL")
+    assert row[RETRIEVE_URL]["Value"][0].startswith(f"{appliance.dicomweb}/studies/")
+    answer = web.get("/dicom-web/instances?PatientID=URL", Host="localhost")
+    assert answer.json()[0][RETRIEVE_URL]["Value"][0].startswith(
+        f"http://localhost:{appliance.web_port}/dicom-web/studies/"
+    )
+
+
+NAMES = [
+    ("GB18030", "张^三丰", "gb18030", "三"),
+    ("", "Ünal^Çağ", "utf-8", "ünal"),
+    ("ISO_IR 203", "Œuvre^Zoë", "iso8859-15", "œuv"),
+    ("ISO_IR 192", "김^희중", "utf-8", "희중"),
+    ("ISO_IR 13", "ﾔﾏﾀﾞ^ﾀﾛｳ", "shift_jis", "ヤマ"),
+]
+
+
+@pytest.mark.parametrize(("declared", "name", "codec", "part"), NAMES)
+def test_names_in_any_script_are_found_by_a_part_and_shown_right(
+    web: WebClient, declared: str, name: str, codec: str, part: str
+) -> None:
+    uid = generate_uid()
+    dataset = ct(SpecificCharacterSet=None, PatientName="X" * 8, StudyInstanceUID=uid)
+    raw = name.encode(codec)
+    value = raw + b" " * (len(raw) % 2)
+    data = encode(dataset).replace(b"PN\x08\x00XXXXXXXX", b"PN" + len(value).to_bytes(2, "little") + value)
+    if declared:
+        term = declared.encode().ljust(len(declared) + len(declared) % 2)
+        data = b"\x08\x00\x05\x00CS" + len(term).to_bytes(2, "little") + term + data
+    file = part10_of(data, "1.2.840.10008.1.2.1", sop_class_uid=dataset.SOPClassUID, sop_uid=dataset.SOPInstanceUID)
+    assert web.stow(stow_body(file)).status_code == 200
+    (row,) = web.search("/studies", PatientName=f"*{part}*", StudyInstanceUID=uid)
+    assert row[NAME]["Value"] == [{"Alphabetic": name}]
+    (metadata,) = web.search(f"/studies/{uid}/metadata")
+    assert metadata[NAME]["Value"] == [{"Alphabetic": name}]
+
+
+def test_nothing_found_is_an_empty_list(web: WebClient) -> None:
+    assert web.search("/studies", PatientID="NOBODY") == []
+    assert (
+        web.get("/dicom-web/studies?PatientID=NOBODY", 'multipart/related; type="application/dicom+xml"').status_code
+        == 204
+    )
+
+
+def test_a_limited_answer_says_how_many_remain(web: WebClient) -> None:
+    for _ in range(3):
+        web.keep(ct(PatientID="MANY"))
+    answer = web.get("/dicom-web/studies?PatientID=MANY&limit=1")
+    assert len(answer.json()) == 1
+    assert answer.headers["Warning"] == (
+        '299 dicom-edge-appliance "There are 2 additional results that can be requested"'
+    )
+    assert "Warning" not in web.get("/dicom-web/studies?PatientID=MANY&limit=1&offset=2").headers
+
+
+def test_literal_matching_only_is_warned_about(web: WebClient) -> None:
+    answer = web.get("/dicom-web/studies?fuzzymatching=true&PatientName=NOBODY")
+    assert "Only literal matching" in answer.headers["Warning"]
+
+
+def test_answers_come_as_json_or_as_xml_or_not_at_all(web: WebClient) -> None:
+    web.keep(ct(PatientID="FORMS"))
+    path = "/dicom-web/studies?PatientID=FORMS"
+    for accept in ("", "*/*", "application/dicom+json", "application/json"):
+        answer = web.get(path, accept)
+        assert answer.headers["Content-Type"] == "application/dicom+json"
+    ((content_type, body),) = read_parts(web.get(path, 'multipart/related; type="application/dicom+xml"'))
+    assert content_type == "application/dicom+xml"
+    assert ElementTree.fromstring(body) is not None
+    assert web.get(path, "image/png").status_code == 406
+    assert web.get(path + "&accept=application/json", "image/png").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["NoSuchThing=1", "limit=many", "StudyDate=someday", "includefield=Rubbish", "StudyInstanceUID=../x"],
+)
+def test_a_bad_query_is_a_problem_that_does_not_repeat_it(web: WebClient, query: str) -> None:
+    answer = web.get(f"/dicom-web/studies?{query}")
+    assert answer.status_code == 400
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert query.split("=")[1] not in answer.text
+
+
+def test_paths_hold_uids_only(web: WebClient) -> None:
+    for path in (
+        "/studies/abc/series",
+        "/studies/1.2/series/x'--/instances",
+        f"/studies/{'1' * 65}/instances",
+    ):
+        assert web.get(f"/dicom-web{path}").status_code == 400

@@ -37,6 +37,8 @@ NAMES: tuple[str, ...] = (
     "outbox.before_settle_commit",
     "outbox.after_settle_commit",
     "quarantine.after_rename",
+    "scp.before_answer",
+    "scp.after_answer",
     "sync.after_claim",
     "sync.before_settle",
     "sync.after_settle",

@@ -49,7 +49,7 @@ class Installation:
     @property
     def layout(self) -> ArchiveSettings:
         """The archive's part of the settings."""
-        return archive_settings(self.settings)
+        return ArchiveSettings(**self.settings.archive_values())
 
     @property
     def runtime(self) -> Path:
@@ -70,24 +70,6 @@ class Installation:
         chosen = [] if self.config is None else ["--config", str(self.config.absolute())]
         home = self.environ.get(HOME_VARIABLE)
         return [*chosen, *(["--home", home] if home else []), verb]
-
-
-def archive_settings(settings: Settings) -> ArchiveSettings:
-    """The archive's own words for what the configuration says."""
-    archive = settings.archive
-    return ArchiveSettings(
-        home=settings.home,
-        tenant=settings.site.tenant,
-        site=settings.site.id,
-        reserve_bytes=archive.reserve_bytes,
-        ballast_bytes=archive.ballast_bytes,
-        quarantine_quota_bytes=archive.quarantine_quota_bytes,
-        max_object_bytes=archive.max_object_bytes,
-        max_inflated_bytes=archive.max_inflated_bytes,
-        max_nesting=archive.max_nesting,
-        timezone=archive.timezone,
-        sinks=tuple(name for name, sink in settings.sync.sinks.items() if sink.active),
-    )
 
 
 pass_installation = click.make_pass_decorator(Installation)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -280,6 +280,12 @@ class Settings(BaseSettings):
     def runtime_directory(self) -> Path:
         """Where rooms publish their numbers."""
         return self.runtime or self.home / "run"
+
+    def archive_values(self) -> dict[str, Any]:
+        """Return the fields of the archive's own settings by name; the archive reads no configuration itself."""
+        active = tuple(name for name, sink in self.sync.sinks.items() if sink.active)
+        identity = {"home": self.home, "tenant": self.site.tenant, "site": self.site.id}
+        return {**identity, **self.archive.model_dump(), "sinks": active}
 
     def sink_path(self, name: str) -> Path:
         """Return where the directory sink `name` writes; KeyError for a sink that is not configured."""

@@ -41,7 +41,7 @@ def main(settings: Settings) -> int:
     logs.configure(settings.log.level, settings.log.format, ROOM)
     stop = lifecycle.Stop()
     stop.install()
-    archive = Archive.open(_archive_settings(settings), ROOM, housekeeping=True)
+    archive = Archive.open(ArchiveSettings(**settings.archive_values()), ROOM, housekeeping=True)
     try:
         return _Room(settings, archive, stop).run()
     finally:
@@ -160,20 +160,3 @@ def _listeners(scp: ScpSection) -> tuple[Listener, ...]:
         return (plain,)
     context = server_context(scp.tls_certificate, scp.tls_key, scp.tls_ca, require_client=scp.tls_ca is not None)
     return plain, listen(scp.host, scp.tls_port, context)
-
-
-def _archive_settings(settings: Settings) -> ArchiveSettings:
-    archive = settings.archive
-    return ArchiveSettings(
-        home=settings.home,
-        tenant=settings.site.tenant,
-        site=settings.site.id,
-        reserve_bytes=archive.reserve_bytes,
-        ballast_bytes=archive.ballast_bytes,
-        quarantine_quota_bytes=archive.quarantine_quota_bytes,
-        max_object_bytes=archive.max_object_bytes,
-        max_inflated_bytes=archive.max_inflated_bytes,
-        max_nesting=archive.max_nesting,
-        timezone=archive.timezone,
-        sinks=tuple(name for name, sink in settings.sync.sinks.items() if sink.active),
-    )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pynetdicom.association import Association
 
+from appliance.failpoints import failpoint
 from appliance.scp.command import (
     C_CANCEL_RQ,
     C_ECHO_RQ,
@@ -95,8 +96,10 @@ class Services:
             self.stored += 1
             self.bytes += outcome.size
             self._terms.tally.stored(outcome.stored.result, outcome.size, self._terms.clock.now())
+        failpoint("scp.before_answer")
         try:
             self._respond(context_id, command, outcome.status)
+            failpoint("scp.after_answer")
         finally:
             if outcome.status.fatal:
                 self._terms.archive_failed()

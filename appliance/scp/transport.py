@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from typing import Protocol
+from collections.abc import Callable
 
 BUFFER_SIZE = 512 * 1024
 # How long an interrupted connection tries to get a last PDU out.
@@ -27,11 +27,8 @@ class Interrupted(ConnectionOver):
     """Another thread wants this connection to end."""
 
 
-class Feed(Protocol):
-    """Takes received bytes; returns how many of them it used up."""
-
-    def __call__(self, view: memoryview) -> int:
-        """Use a prefix of `view`, all but an incomplete header."""
+# Takes received bytes and returns how many of them it used: a prefix, all but an incomplete header.
+Feed = Callable[[memoryview], int]
 
 
 class Connection:

@@ -34,7 +34,7 @@ def main(settings: Settings) -> int:
     logs.configure(settings.log.level, settings.log.format, ROOM)
     stop = lifecycle.Stop()
     stop.install()
-    archive = Archive.open(_archive_settings(settings), ROOM, housekeeping=True)
+    archive = Archive.open(ArchiveSettings(**settings.archive_values()), ROOM, housekeeping=True)
     try:
         with sole_process(settings.home / LOCK):
             return _Room(settings, archive, stop).run()
@@ -116,26 +116,9 @@ def _workers(settings: Settings, archive: Archive) -> tuple[Worker, ...]:
 
 def _sink_path(settings: Settings, name: str) -> Path:
     """Return where a sink writes. Raises ConfigurationError for a place that the archive uses itself."""
-    path, ours = settings.sink_path(name), _archive_settings(settings)
+    path, ours = settings.sink_path(name), ArchiveSettings(**settings.archive_values())
     taken = (ours.root, ours.spool, ours.quarantine, settings.runtime_directory)
     if path == settings.home or any(path.is_relative_to(place) for place in taken):
         message = f"sync.sinks.{name}: the archive uses {path} itself"
         raise ConfigurationError(message, hint=f"set sync.sinks.{name}.path to a directory of its own")
     return path
-
-
-def _archive_settings(settings: Settings) -> ArchiveSettings:
-    archive = settings.archive
-    return ArchiveSettings(
-        home=settings.home,
-        tenant=settings.site.tenant,
-        site=settings.site.id,
-        reserve_bytes=archive.reserve_bytes,
-        ballast_bytes=archive.ballast_bytes,
-        quarantine_quota_bytes=archive.quarantine_quota_bytes,
-        max_object_bytes=archive.max_object_bytes,
-        max_inflated_bytes=archive.max_inflated_bytes,
-        max_nesting=archive.max_nesting,
-        timezone=archive.timezone,
-        sinks=tuple(name for name, sink in settings.sync.sinks.items() if sink.active),
-    )

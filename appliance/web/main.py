@@ -39,7 +39,7 @@ def main(settings: Settings) -> int:
     check_loopback(settings.web.host)
     stop = lifecycle.Stop()
     stop.install()
-    archive = Archive.open(_archive_settings(settings), ROOM, housekeeping=True)
+    archive = Archive.open(ArchiveSettings(**settings.archive_values()), ROOM, housekeeping=True)
     try:
         return _serve(settings, archive, stop)
     finally:
@@ -115,21 +115,4 @@ def _services(settings: Settings, archive: Archive, spool: Path, archive_failed:
         clock=clock,
         archive_failed=archive_failed,
         metrics=RequestMetrics(registry),
-    )
-
-
-def _archive_settings(settings: Settings) -> ArchiveSettings:
-    archive = settings.archive
-    return ArchiveSettings(
-        home=settings.home,
-        tenant=settings.site.tenant,
-        site=settings.site.id,
-        reserve_bytes=archive.reserve_bytes,
-        ballast_bytes=archive.ballast_bytes,
-        quarantine_quota_bytes=archive.quarantine_quota_bytes,
-        max_object_bytes=archive.max_object_bytes,
-        max_inflated_bytes=archive.max_inflated_bytes,
-        max_nesting=archive.max_nesting,
-        timezone=archive.timezone,
-        sinks=tuple(name for name, sink in settings.sync.sinks.items() if sink.active),
     )

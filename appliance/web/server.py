@@ -151,7 +151,12 @@ class WebServer:
         return len(self._server.active_channels)
 
     def stop(self, seconds: float) -> bool:
-        """Accept nothing more, let running requests end within `seconds`, close. Say whether all ended."""
+        """Accept nothing more, let running requests end within `seconds`, close. Say whether all ended.
+
+        Safe to repeat.
+        """
+        if self._ending:
+            return True
         self._server.accepting = False
         self._server.pull_trigger()
         deadline = time.monotonic() + seconds

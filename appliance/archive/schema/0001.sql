@@ -35,6 +35,7 @@ CREATE INDEX study_by_date ON study (tenant, study_date, study_time);
 CREATE INDEX study_by_patient ON study (tenant, patient_id);
 CREATE INDEX study_by_accession ON study (tenant, accession_number);
 CREATE INDEX study_by_update ON study (tenant, updated_at);
+CREATE INDEX study_by_revision ON study (tenant, revision);
 
 CREATE TABLE series (
   tenant TEXT NOT NULL,
@@ -51,6 +52,7 @@ CREATE TABLE series (
   PRIMARY KEY (tenant, study_uid, series_uid),
   FOREIGN KEY (tenant, study_uid) REFERENCES study (tenant, study_uid)
 ) STRICT;
+CREATE INDEX series_by_uid ON series (tenant, series_uid);
 
 -- One row per content ever accepted for a SOP Instance UID; at most one of them is current.
 -- A blob's place is (kind, path, offset, length, generation); path is relative to the archive root.

@@ -174,7 +174,7 @@ class StorageAssociation(Association):
             raise Ended("ended while negotiating or by a service")
 
     def _last_words(self, pdu: bytes) -> None:
-        with contextlib.suppress(ConnectionOver):
+        with contextlib.suppress(ConnectionOver, TimeoutError):
             self._connection.send(pdu)
 
     # PduSink.

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 BUFFER_SIZE = 512 * 1024
 # How long an interrupted connection tries to get a last PDU out.
-LAST_WORD_SECONDS = 1.0
+LAST_WORD_SECONDS = 2.0
 
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -47,6 +47,8 @@ class Connection:
         self._quick_ack = None if isinstance(sock, ssl.SSLSocket) else _QUICKACK
         self._lock = threading.Lock()
         self._interrupted = False
+        # The owner knows of the interrupt and says its last words: the wake-up call is not heeded again.
+        self._parting = False
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         sock.setblocking(False)
 
@@ -76,6 +78,7 @@ class Connection:
         """Send everything. Raises ConnectionOver when the peer does not take it in time."""
         rest = memoryview(data)
         while rest:
+            self._parting = self._interrupted
             try:
                 rest = rest[self._sock.send(rest) :]
             except _WOULD_BLOCK as wait:
@@ -127,7 +130,7 @@ class Connection:
             events = select.POLLOUT
         poll = select.poll()
         poll.register(self._sock, events)
-        if self._interrupted:
+        if self._parting:
             timeout = min(timeout, LAST_WORD_SECONDS)
         else:
             poll.register(self._wake, select.POLLIN)
@@ -153,6 +156,7 @@ class Connection:
     def _wait_for_close(self, linger: float) -> None:
         # Not the method of SSLSocket, which would drop the session.
         socket.socket.shutdown(self._sock, socket.SHUT_WR)
+        self._parting = True
         deadline = time.monotonic() + linger
         while (left := deadline - time.monotonic()) > 0:
             try:

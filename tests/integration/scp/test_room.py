@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from appliance import lifecycle
 from tests.builders import instances
 from tests.partners import dcmtk
 from tests.partners.appliance import Appliance
+from tests.partners.ports import free_ports
 from tests.partners.raw_scu import DATA, EXPLICIT, LAST, Aborted, RawScu, Rejected, pdu, pdv, store_command
 from tests.waiting import wait_until
 
@@ -91,6 +93,24 @@ def test_a_rejected_caller_is_listed(tmp_path: Path) -> None:
         with pytest.raises(Rejected):
             RawScu(HOST, appliance.scp_port, calling="STRANGER").open()
         wait_until(lambda: "STRANGER" in appliance.command("callers", "list", "--json").stdout)
+
+
+def test_the_tls_port_serves_what_the_plain_one_serves(tmp_path: Path, pair: tuple[Path, Path]) -> None:
+    (tls_port,) = free_ports(1)
+    environ = {
+        "APPLIANCE__SCP__TLS_PORT": str(tls_port),
+        "APPLIANCE__SCP__TLS_CERTIFICATE": str(pair[0]),
+        "APPLIANCE__SCP__TLS_KEY": str(pair[1]),
+    }
+    dataset = instances.ct()
+    with Appliance(tmp_path / "home", environ) as appliance:
+        appliance.command("init")
+        started(appliance)
+        client = ssl.create_default_context(cafile=str(pair[0]))
+        with RawScu(HOST, tls_port, contexts=CONTEXTS, tls=client) as scu:
+            assert scu.store(CT, dataset.SOPInstanceUID, EXPLICIT, instances.encode(dataset)) == 0
+        dcmtk.echoscu(appliance.peer)
+        assert len(files(appliance)) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

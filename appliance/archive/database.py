@@ -1,4 +1,4 @@
-"""The SQLite connection: one per thread, every pragma in one place.
+"""SQLite connections: lent for one transaction, every pragma in one place.
 
 No other module imports the driver. pysqlite3 carries a current SQLite: versions 3.7.0 to 3.51.2
 can corrupt a write-ahead log that several processes share, and Debian 12 ships one of them.
@@ -7,6 +7,7 @@ can corrupt a write-ahead log that several processes share, and Debian 12 ships 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +45,11 @@ BUSY = frozenset({"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY",
 
 
 class Database:
-    """One database file, opened once per thread. Safe to share between threads."""
+    """One database file and the connections to it that are idle. Safe to share between threads.
+
+    A connection is lent for one transaction, so there are never more than transactions under way
+    at once, however many threads (one per association) come and go.
+    """
 
     def __init__(self, path: Path) -> None:
         """Remember `path`; nothing is opened yet. Raises ConfigurationError for an unsafe SQLite."""
@@ -55,69 +60,65 @@ class Database:
                 hint=f"install the locked pysqlite3, which bundles SQLite {wanted} or newer",
             )
         self.path = path
-        self._local = threading.local()
-        self._opened: list[Connection] = []
-        self._lock = threading.Lock()
+        self._idle: deque[Connection] = deque()
+        self._watch: Connection | None = None
+        self._watching = threading.Lock()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Give this thread's connection inside one snapshot; nothing can be written through it."""
-        cx = self._connection()
-        with translated():
+        """Lend a connection inside one snapshot; nothing can be written through it."""
+        with translated(), self._lent() as cx:
             cx.execute("BEGIN")
-            try:
-                yield cx
-            finally:
-                if cx.in_transaction:
-                    cx.execute("ROLLBACK")
+            yield cx
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Give this thread's connection inside one immediate transaction.
+        """Lend a connection inside one immediate transaction.
 
         On a normal exit the transaction is committed and on disk (synchronous=FULL); on an
-        exception it is rolled back. Raises DiskFull, ArchiveFailed, or a retryable ArchiveError
-        when another process held the write lock for BUSY_SECONDS.
+        exception it is rolled back. Raises DiskFull, ArchiveFailed, or Busy when another process
+        held the write lock for BUSY_SECONDS.
         """
-        cx = self._connection()
-        with translated():
+        with translated(), self._lent() as cx:
             cx.execute("BEGIN IMMEDIATE")
-            try:
-                yield cx
-                cx.execute("COMMIT")
-            finally:
-                if cx.in_transaction:
-                    cx.execute("ROLLBACK")
+            yield cx
+            cx.execute("COMMIT")
 
     def data_version(self) -> int:
         """Return a number that changes when another connection has committed; no lock is taken."""
-        with translated():
-            row = self._connection().execute("PRAGMA data_version").fetchone()
+        with translated(), self._watching:
+            if self._watch is None:
+                self._watch = connect(self.path)
+            row = self._watch.execute("PRAGMA data_version").fetchone()
         return cast(int, row[0])
 
     def checkpoint(self, *, truncate: bool = False) -> None:
         """Copy the write-ahead log into the database. Only the housekeeper calls this."""
         mode = "TRUNCATE" if truncate else "PASSIVE"
-        with translated():
-            self._connection().execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+        with translated(), self._lent() as cx:
+            cx.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
 
     def close(self) -> None:
-        """Close the connections of every thread; using one afterwards opens it anew."""
-        with self._lock:
-            for cx in self._opened:
-                cx.close()
-            self._opened.clear()
-            self._local = threading.local()
+        """Close the idle connections; using the database afterwards opens new ones."""
+        while self._idle:
+            self._idle.pop().close()
+        with self._watching:
+            if self._watch is not None:
+                self._watch.close()
+                self._watch = None
 
-    def _connection(self) -> Connection:
-        cx = getattr(self._local, "cx", None)
-        if cx is None:
-            with translated():
-                cx = connect(self.path)
-            self._local.cx = cx
-            with self._lock:
-                self._opened.append(cx)
-        return cast(Connection, cx)
+    @contextmanager
+    def _lent(self) -> Iterator[Connection]:
+        try:
+            cx = self._idle.pop()
+        except IndexError:
+            cx = connect(self.path)
+        try:
+            yield cx
+        finally:
+            if cx.in_transaction:
+                cx.execute("ROLLBACK")
+            self._idle.append(cx)
 
 
 def connect(path: Path) -> Connection:

@@ -139,10 +139,10 @@ class StorageAssociation(Association):
     def _negotiate(self) -> None:
         self._upper_layer.act()
         self._upper_layer.arrive(PduType.ASSOCIATE_RQ, self._request[HEADER.size :])
-        indication = self._upper_layer.receive_pdu()
-        if indication is None:
+        request = cast("A_ASSOCIATE | None", self._upper_layer.receive_pdu())
+        if request is None:
             raise Ended("rejected: unsupported protocol version")
-        self.requestor.primitive = request = cast(A_ASSOCIATE, indication)
+        self.requestor.primitive = request
         proposed = request.presentation_context_definition_list
         self.acceptor.supported_contexts = self._contexts.supported(proposed)
         try:

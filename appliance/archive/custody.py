@@ -54,6 +54,16 @@ class Custody:
                 (self._tenant, uid),
             ).fetchall()
 
+    def not_held(self, study_uid: str) -> int:
+        """Return how many current instances of a study have no bytes on this box."""
+        with self._database.read() as cx:
+            row = cx.execute(
+                "SELECT count(*) FROM version WHERE tenant = ? AND study_uid = ? AND standing = 'current'"
+                " AND blob_path IS NULL",
+                (self._tenant, study_uid),
+            ).fetchone()
+        return int(row[0])
+
     def delivered(self, study_uid: str) -> dict[str, int]:
         """Return, per sink, how many current instances of a study it holds."""
         with self._database.read() as cx:

@@ -6,6 +6,8 @@ can corrupt a write-ahead log that several processes share, and Debian 12 ships 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ else:
 
 __all__ = ["Connection", "Database", "Row", "translated"]
 
+FILE_MODE = 0o640
 MINIMUM_SQLITE = (3, 51, 3)
 BUSY_SECONDS = 30
 JOURNAL_LIMIT_BYTES = 64 << 20
@@ -122,7 +125,9 @@ class Database:
 
 
 def connect(path: Path) -> Connection:
-    """Open `path` with every pragma set; explicit transactions only."""
+    """Open `path` with every pragma set; explicit transactions only. A new file is its group's at most."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
     cx = driver.connect(str(path), isolation_level=None, check_same_thread=False, cached_statements=256)
     cx.row_factory = driver.Row
     for pragma in PRAGMAS:
@@ -145,6 +150,10 @@ def _translate(error: Exception) -> ArchiveError:
         return DiskFull("the disk that holds the database is full", hint="free some space on it")
     if name in BUSY:
         return Busy("another process holds the database's write lock", hint="try again in a moment")
-    if name.startswith(("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return ArchiveFailed(f"the database failed: {name}", hint="check the disk, then run appliance fsck")
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return ArchiveFailed(f"the database is damaged: {name}", hint="rebuild it: see docs/operations.md")
+    if name.startswith("SQLITE_IOERR"):
+        return ArchiveFailed(f"the database could not be read or written: {name}", hint="check the disk")
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
+        return ArchiveError(f"the database cannot be opened for writing: {name}", hint="run as the owner of the home")
     return ArchiveError(f"the database refused a statement: {name or type(error).__name__}: {error}")

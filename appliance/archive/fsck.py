@@ -23,8 +23,10 @@ from appliance.model.records import Door, Origin, Result
 SETTLE_SECONDS = 60
 MICROSECONDS = 1_000_000
 DAMAGED = ".damaged"
+UNREADABLE = "unreadable"
 Progress = Callable[[int], None]
 
+NOT_HELD = "SELECT sop_uid FROM version WHERE tenant = ? AND standing = 'current' AND blob_path IS NULL"
 WITHOUT_INSTANCE = (
     "SELECT v.* FROM version v LEFT JOIN instance i ON i.version_id = v.id"
     " WHERE v.tenant = ? AND v.standing = 'current' AND i.sop_uid IS NULL"
@@ -74,11 +76,14 @@ def check(archive: Archive, *, repair: bool = False, deep: bool = True, progress
     """Check everything; with `repair`, mend what can be. `deep` reads and hashes every byte.
 
     `progress` is called with 1 per version and per file. Findings: "database", "missing" (a row
-    whose file is gone), "size", "digest", "damaged", "orphan" (a file without a row), "count",
-    "instance", "event". Bytes that are gone or changed cannot be made good here: with `repair`
+    whose file is gone), "unreadable" (never touched: the disk or its rights need mending first),
+    "size", "digest", "damaged", "not held" (bytes given up by an earlier repair), "orphan" (a file
+    without a row), "count", "instance", "event". Bytes that are gone or changed cannot be made good here: with `repair`
     their version is marked as not held, so that the sender's next copy takes its place.
     """
     report, step = Report(), progress or (lambda _: None)
+    if repair:
+        _check_mounted(archive)
     _database(archive, report)
     _versions(archive, report, repair=repair, deep=deep, step=step)
     _orphans(archive, report, repair=repair, step=step)
@@ -95,6 +100,18 @@ def _database(archive: Archive, report: Report) -> None:
             report.add("database", str(row[0]), f"row {row[1]} refers to a missing row of {row[2]}")
 
 
+def _check_mounted(archive: Archive) -> None:
+    """Refuse to repair an archive of which nothing is there: that is an unmounted disk, not a loss."""
+    for row in _each_version(archive):
+        if os.path.lexists(archive.settings.root / row["blob_path"]):
+            return
+    if next(_each_version(archive), None) is not None:
+        raise ArchiveError(
+            f"none of the indexed files is below {archive.settings.root}: nothing is repaired",
+            hint="check that the archive's disk is mounted there",
+        )
+
+
 def _versions(archive: Archive, report: Report, *, repair: bool, deep: bool, step: Progress) -> None:
     for row in _each_version(archive):
         report.versions += 1
@@ -104,7 +121,7 @@ def _versions(archive: Archive, report: Report, *, repair: bool, deep: bool, ste
         if fault is None:
             continue
         kind, detail = fault
-        if repair and _release(archive, row, path):
+        if repair and kind != UNREADABLE and _release(archive, row, path):
             detail += "; marked as not held, sending it again restores it"
         report.add(kind, row["blob_path"], detail)
 
@@ -116,8 +133,10 @@ def _fault(path: Path, row: Row, *, deep: bool) -> tuple[str, str] | None:
             return "size", f"{size} bytes, the index says {row['file_size']}"
         if deep and _digest(path, row["blob_offset"]) != row["digest"]:
             return "digest", "the data set's bytes have changed"
+    except FileNotFoundError:
+        return "missing", "the file is gone"
     except OSError as error:
-        return "missing", error.strerror or "cannot be read"
+        return UNREADABLE, error.strerror or "cannot be read"
     return None
 
 
@@ -198,9 +217,12 @@ def _recorded(archive: Archive, relative: str) -> bool:
 def _rows(archive: Archive, report: Report, *, repair: bool) -> None:
     tenant = archive.settings.tenant
     with archive.database.read() as cx:
+        gone = cx.execute(NOT_HELD, (tenant,)).fetchall()
         bare = cx.execute(WITHOUT_INSTANCE, (tenant,)).fetchall()
         silent = cx.execute(WITHOUT_EVENT, (tenant,)).fetchall()
         wrong = cx.execute(WRONG_COUNT, (tenant,)).fetchall()
+    for row in gone:
+        report.add("not held", row["sop_uid"], "its bytes are not on this box; sending it again restores them")
     done: set[int] = set()
     for kind, rows in (("instance", bare), ("event", silent)):
         for row in rows:

@@ -12,6 +12,7 @@ SELECT (SELECT count(*) FROM study WHERE tenant = :tenant) AS studies,
   (SELECT count(*) FROM series WHERE tenant = :tenant) AS series,
   (SELECT count(*) FROM instance WHERE tenant = :tenant) AS instances,
   (SELECT count(*) FROM quarantine WHERE tenant = :tenant) AS quarantined,
+  (SELECT count(*) FROM version WHERE tenant = :tenant AND standing = 'current' AND blob_path IS NULL) AS not_held,
   (SELECT count(*) FROM conflict WHERE tenant = :tenant AND settled = 0) AS conflicts,
   (SELECT received_at FROM version WHERE tenant = :tenant ORDER BY id DESC LIMIT 1) AS last_store
 """
@@ -19,11 +20,15 @@ SELECT (SELECT count(*) FROM study WHERE tenant = :tenant) AS studies,
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What is held. `last_store` is microseconds since epoch, None for an empty box."""
+    """What the index knows. `not_held` of the instances have no bytes on this box.
+
+    `last_store` is microseconds since epoch, None for an empty box.
+    """
 
     studies: int
     series: int
     instances: int
+    not_held: int
     quarantined: int
     conflicts: int
     last_store: int | None

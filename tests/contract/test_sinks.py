@@ -76,7 +76,7 @@ def test_the_store_record_says_where_the_object_lies(harness: Harness, make: Del
         assert any(path.endswith(name) for name in harness.objects())
 
 
-def test_a_second_delivery_changes_nothing(harness: Harness, make: Deliveries) -> None:
+def test_invariant_3_a_second_delivery_changes_nothing(harness: Harness, make: Deliveries) -> None:
     batch = make.instance()
     harness.sink.deliver(batch)
     before = {topic: _keys(harness.records(topic)) for topic in (STATE, IMAGE, *STORE)}, harness.objects()

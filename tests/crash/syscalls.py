@@ -30,7 +30,21 @@ class Call:
 @contextmanager
 def traced(pid: int, output: Path) -> Iterator[None]:
     """Trace a process and all its threads while the block runs."""
-    command = ["strace", "-f", "-y", "-s", "16", "-e", f"trace={TRACED}", "-o", str(output), "-p", str(pid)]
+    with _strace(pid, "-y", "-s", "16", "-e", f"trace={TRACED}", "-o", str(output)):
+        yield
+
+
+@contextmanager
+def failing_sync(pid: int, path: Path) -> Iterator[None]:
+    """Make the kernel answer EIO to every sync of one file by a process while the block runs."""
+    syncs = "fsync,fdatasync"
+    with _strace(pid, "-P", str(path), "-e", f"trace={syncs}", "-e", f"inject={syncs}:error=EIO", "-o", "/dev/null"):
+        yield
+
+
+@contextmanager
+def _strace(pid: int, *options: str) -> Iterator[None]:
+    command = ["strace", "-f", *options, "-p", str(pid)]
     tracer = subprocess.Popen(command, stderr=subprocess.PIPE)
     try:
         threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
@@ -75,6 +89,8 @@ def calls(trace: str) -> list[Call]:
     return found
 
 
+# A-ASSOCIATE-AC is all that may be sent before an object is in place.
+ACCEPTANCES = 1
 SENDING = frozenset({"sendto", "sendmsg", "writev"})
 
 
@@ -104,6 +120,8 @@ def violations(trace: Sequence[Call], directories: Sequence[str], final: str) ->
     if answer is None:
         return ["no answer was sent after the rename"]
     faults = []
+    if len(at.answers_before(renamed)) > ACCEPTANCES:
+        faults.append("something was sent before the rename that is not the acceptance of the association")
     if not at.between(("fsync", "fdatasync"), lambda s: "/spool/" in s, 0, renamed):
         faults.append("the file was not fsynced before the rename")
     last = directories[-1]
@@ -119,6 +137,10 @@ def violations(trace: Sequence[Call], directories: Sequence[str], final: str) ->
     return faults
 
 
+def _sent(call: Call) -> bool:
+    return call.name in SENDING and ("TCP" in call.subject or "socket" in call.subject)
+
+
 class _Positions:
     def __init__(self, trace: Sequence[Call]) -> None:
         self._trace = trace
@@ -129,9 +151,12 @@ class _Positions:
                 return number
         return None
 
+    def answers_before(self, end: int) -> list[int]:
+        return [number for number, call in enumerate(self._trace[:end]) if _sent(call)]
+
     def answer_after(self, start: int) -> int | None:
         for number, call in enumerate(self._trace[start:], start):
-            if call.name in SENDING and ("TCP" in call.subject or "socket" in call.subject):
+            if _sent(call):
                 return number
         return None
 

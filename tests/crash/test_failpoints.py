@@ -22,6 +22,7 @@ from tests.crash.storing import (
     settings_of,
     slices,
 )
+from tests.crash.syscalls import failing_sync
 from tests.partners.appliance import Appliance
 from tests.partners.raw_scu import RawScu
 
@@ -73,7 +74,7 @@ def test_invariant_1_no_success_before_the_commit(tmp_path: Path) -> None:
         assert len(ledger.acknowledged) == archive.numbers.counts().instances == THIRD - 1
 
 
-@pytest.mark.parametrize("failpoint", ["ingest.fsync"])
+@pytest.mark.parametrize("failpoint", ["ingest.fsync", "ingest.after_rename", "ingest.before_rename"])
 def test_invariant_9_an_fsync_error_gives_no_success_and_ends_the_room(tmp_path: Path, failpoint: str) -> None:
     home, batch = tmp_path / "home", slices(3)
     new_archive(home).close()
@@ -85,6 +86,26 @@ def test_invariant_9_an_fsync_error_gives_no_success_and_ends_the_room(tmp_path:
         assert box.wait_ended("scp") == 70
         assert list(ledger.acknowledged) == [batch[0].sop_uid]
         assert 0xA700 in ledger.statuses
+        box.start("scp")
+        box.wait_ready("scp")
+        assert send(box.scp_port, batch, Ledger())
+    with opened(home) as archive:
+        assert archive.numbers.counts().instances == len(batch)
+        assert fsck.check(archive).findings == []
+
+
+def test_invariant_9_a_failing_sync_of_the_database_log_gives_no_success_and_ends_the_room(tmp_path: Path) -> None:
+    """The kernel itself answers EIO to the first sync of the write-ahead log after the first object."""
+    home, batch, ledger = tmp_path / "home", slices(3), Ledger()
+    new_archive(home).close()
+    with Appliance(home) as box:
+        pid = box.start("scp")
+        box.wait_ready("scp")
+        assert send(box.scp_port, batch[:1], ledger)
+        with failing_sync(pid, home / "index.db-wal"):
+            send(box.scp_port, batch[1:], ledger)
+            assert box.wait_ended("scp") == 70
+        assert list(ledger.acknowledged) == [batch[0].sop_uid]
         box.start("scp")
         box.wait_ready("scp")
         assert send(box.scp_port, batch, Ledger())

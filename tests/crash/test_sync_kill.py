@@ -35,7 +35,7 @@ def test_the_places_that_matter_are_named() -> None:
 
 @pytest.mark.parametrize("hit", [1, 4])
 @pytest.mark.parametrize("place", PLACES)
-def test_killed_at_a_durable_step_everything_arrives_after_a_restart(box: Box, place: str, hit: int) -> None:
+def test_invariant_3_killed_at_a_durable_step_everything_arrives_at_least_once(box: Box, place: str, hit: int) -> None:
     box.store(10)
     box.start({VARIABLE: f"{place}=kill@{hit}"})
     assert box.appliance.wait_ended("sync") == SIGKILL
@@ -47,7 +47,7 @@ def test_killed_at_a_durable_step_everything_arrives_after_a_restart(box: Box, p
     assert box.appliance.stop("sync") == 0
 
 
-def test_killed_at_random_while_draining_and_receiving_everything_arrives(box: Box) -> None:
+def test_invariant_4_killed_at_random_while_draining_and_receiving_everything_arrives(box: Box) -> None:
     chance = random.Random(20261122)
     box.store(INSTANCES // 2, StudyDescription="before")
     for _ in range(RANDOM_KILLS):

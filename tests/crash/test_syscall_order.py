@@ -63,3 +63,11 @@ def test_the_judge_sees_a_sync_that_comes_too_late(recorded: tuple[list[Call], l
     late = [call for call in trace if call.subject.endswith("-wal")]
     early = [call for call in trace if not call.subject.endswith("-wal")]
     assert violations(early + late, directories, final) != []
+
+
+def test_the_judge_sees_an_answer_that_comes_too_early(recorded: tuple[list[Call], list[str], str]) -> None:
+    trace, directories, final = recorded
+    sends = [number for number, call in enumerate(trace) if call.name == "sendto"]
+    assert len(sends) == 3, "acceptance, C-STORE response, release response"
+    early = [trace[sends[1]], *trace[: sends[1]], *trace[sends[1] + 1 :]]
+    assert violations(early, directories, final) != []

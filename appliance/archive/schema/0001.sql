@@ -82,6 +82,7 @@ CREATE TABLE version (
 ) STRICT;
 CREATE UNIQUE INDEX version_current ON version (tenant, sop_uid) WHERE standing = 'current';
 CREATE UNIQUE INDEX version_blob ON version (blob_path) WHERE blob_path IS NOT NULL;
+CREATE INDEX version_not_held ON version (tenant, study_uid) WHERE blob_path IS NULL;
 CREATE INDEX version_by_study ON version (tenant, study_uid);
 
 CREATE TABLE instance (

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from io import BytesIO
+from pathlib import Path
+
+import pytest
 
 from appliance.archive import fsck
 from appliance.archive.room import Archive
 from appliance.clock import SystemClock
+from appliance.errors import ArchiveError
 from appliance.model.records import Result, Stored
 from tests.archives import sender
 from tests.builders.instances import ct, part10
@@ -39,11 +43,14 @@ def test_a_sound_archive_has_no_findings(archive: Archive, clock: FakeClock) -> 
 def test_a_missing_file_is_found_and_the_next_copy_takes_its_place(archive: Archive) -> None:
     dataset = ct()
     stored = archive.ingest.receive_file(BytesIO(part10(dataset)), sender())
+    one(archive)
     archive.reading.instances(stored.study_uid)[0].path.unlink()
     report = fsck.check(archive, repair=True)
-    assert kinds(report) == ["missing"]
+    assert kinds(report) == ["missing", "not held"]
     assert not report.clean
     assert not archive.reading.instances(stored.study_uid)[0].held
+    assert kinds(fsck.check(archive)) == ["not held"]
+    assert archive.numbers.counts().not_held == archive.custody.not_held(stored.study_uid) == 1
     assert archive.ingest.receive_file(BytesIO(part10(dataset)), sender()).result is Result.RESTORED
     assert fsck.check(archive).findings == []
 
@@ -67,7 +74,7 @@ def test_a_damaged_file_is_kept_beside_and_listed(archive: Archive, clock: FakeC
     fsck.check(archive, repair=True)
     later(clock)
     assert path.with_name(path.name + ".damaged").exists()
-    assert kinds(fsck.check(archive)) == ["damaged"]
+    assert kinds(fsck.check(archive)) == ["damaged", "not held"]
 
 
 def test_an_orphan_is_indexed_where_it_lies(archive: Archive, clock: FakeClock) -> None:
@@ -127,3 +134,28 @@ def test_wrong_counts_are_set_right(archive: Archive) -> None:
     assert kinds(fsck.check(archive)) == ["count", "count"]
     assert fsck.check(archive, repair=True).clean
     assert fsck.check(archive).findings == []
+
+
+def test_a_file_that_cannot_be_read_is_left_alone(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = one(archive)
+    path = archive.reading.instances(stored.study_uid)[0].path
+
+    def refuse(self: Path, *_: object, **__: object) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        report = fsck.check(archive, repair=True)
+    assert kinds(report) == ["unreadable"]
+    assert path.exists()
+    assert fsck.check(archive).findings == []
+
+
+def test_an_unmounted_disk_is_not_repaired(archive: Archive) -> None:
+    one(archive)
+    away = archive.settings.root.with_name("away")
+    archive.settings.root.rename(away)
+    (archive.settings.root / "default").mkdir(parents=True)
+    with pytest.raises(ArchiveError, match="nothing is repaired"):
+        fsck.check(archive, repair=True)
+    assert set(kinds(fsck.check(archive))) == {"missing"}

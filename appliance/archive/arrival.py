@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from appliance.archive.files import as_archive_error, write_all
+from appliance.archive.files import FILE_MODE, as_archive_error, write_all
 from appliance.archive.group2 import Labels, encode
 from appliance.archive.reserve import Reserve
 from appliance.archive.spool import Spool
@@ -25,6 +25,7 @@ class SpooledObject:
         self.labels = labels
         self.origin = origin
         self.length = 0
+        self._gone = False
         self._reserve = reserve
         self._limit = limit
         self._next_check = CHECK_EVERY_BYTES
@@ -64,31 +65,38 @@ class SpooledObject:
         return self.offset + self.length
 
     def relabel(self, labels: Labels) -> None:
-        """Rewrite group 2 in place of a differing one. The data set keeps its bytes."""
+        """Rewrite group 2 in place of a differing one. The data set keeps its bytes. Raises as `write` does."""
+        self._reserve.check()
         head = encode(labels, self.origin.ae_title)
         old = self.path.with_suffix(".old")
-        os.rename(self.path, old)
-        source = os.fdopen(self.descriptor, "rb")
-        self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-        with source:
-            source.seek(self.offset)
-            self._write(head)
-            while chunk := source.read(1 << 20):
-                self._write(chunk)
+        try:
+            os.rename(self.path, old)
+            with open(self.descriptor, "rb") as source:
+                self.descriptor = -1
+                self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+                self._write(head)
+                source.seek(self.offset)
+                while chunk := source.read(1 << 20):
+                    self._write(chunk)
+            os.unlink(old)
+        except OSError as error:
+            raise as_archive_error(error, "write an arriving object") from error
         self.labels, self.offset = labels, len(head)
-        os.unlink(old)
 
     def moved(self) -> None:
         """Forget the file: it has been renamed out of the spool and is no longer ours to remove."""
         os.close(self.descriptor)
         self.descriptor = -1
+        self._gone = True
 
     def discard(self) -> None:
         """Remove the file. Safe to repeat, and after `moved`."""
-        if self.descriptor < 0:
+        if self._gone:
             return
-        os.close(self.descriptor)
-        self.descriptor = -1
+        self._gone = True
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
         for path in (self.path, self.path.with_suffix(".old")):
             path.unlink(missing_ok=True)
 

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from appliance.archive.database import Connection, Database
-from appliance.errors import ArchiveError
+from appliance.archive.database import Connection, Database, translated
+from appliance.errors import ArchiveError, ArchiveFailed
 from appliance.failpoints import failpoint
 
 T = TypeVar("T")
 Job = Callable[[Connection], Any]
-Answer = tuple[Future[Any], Any, Exception | None]
+Answer = tuple[Future[Any], Any, BaseException | None]
 MAXIMUM_GROUP = 128
 
 
@@ -33,6 +33,7 @@ class Committer:
         self._waiting: deque[tuple[Job, Future[Any]]] = deque()
         self._leading = threading.Lock()
         self._closed = False
+        self._failure: ArchiveFailed | None = None
 
     def run(self, job: Callable[[Connection], T]) -> T:
         """Run `job` in a transaction; committed and on disk on return.
@@ -58,13 +59,14 @@ class Committer:
     def _commit(self, group: list[tuple[Job, Future[Any]]]) -> None:
         answers: list[Answer] = []
         try:
-            if self._closed:
-                raise ArchiveError("the archive is closing", hint="send again in a moment")
+            self._check_open()
             with self._database.write() as cx:
                 answers = [_run_one(cx, job, future) for job, future in group]
                 failpoint("ingest.before_commit")
             failpoint("ingest.after_commit")
-        except Exception as error:  # boundary: handed to every waiting caller
+        except BaseException as error:  # boundary: handed to every waiting caller, or they would wait for ever
+            if isinstance(error, ArchiveFailed):
+                self._failure = error
             answers = [(future, None, error) for _, future in group]
         for future, value, fault in answers:
             if fault is not None:
@@ -72,11 +74,18 @@ class Committer:
             else:
                 future.set_result(value)
 
+    def _check_open(self) -> None:
+        if self._failure is not None:
+            raise ArchiveFailed("an earlier commit failed", hint="the process must restart") from self._failure
+        if self._closed:
+            raise ArchiveError("the archive is closing", hint="send again in a moment")
+
 
 def _run_one(cx: Connection, job: Job, future: Future[Any]) -> Answer:
     cx.execute("SAVEPOINT job")
     try:
-        value = job(cx)
+        with translated():
+            value = job(cx)
     except Exception as error:  # boundary: handed to the one caller
         if not cx.in_transaction:
             raise  # a full disk or a lost database rolls back the whole group

@@ -9,10 +9,11 @@ from appliance.archive import custody
 from appliance.archive.custody import Fact
 from appliance.archive.database import Connection, Database, Row
 from appliance.archive.header import read_header
+from appliance.archive.index import current_version
 from appliance.archive.register import Register
 from appliance.archive.settings import ArchiveSettings
 from appliance.clock import Clock
-from appliance.errors import ArchiveError, NotFound
+from appliance.errors import NotFound
 from appliance.model.records import Door, Header, Origin
 
 LISTED = """
@@ -61,10 +62,11 @@ class Conflicts:
     def accept(self, number: int, version: Literal["first", "further"], *, by: str) -> None:
         """Settle a conflict: the chosen version becomes current and, if it was not, is forwarded.
 
-        The other version's bytes stay on disk. Durable on return; a second call is an error.
+        "first" keeps what is current, which an earlier conflict of the same instance may have
+        changed. The other version's bytes stay on disk. Durable on return; a second call is an error.
         """
         row = self.show(number)
-        chosen = int(row[f"{version}_version"])
+        chosen = int(row["further_version"]) if version == "further" else self._current(row["sop_uid"])
         header = self._header(chosen)
         with self._database.write() as cx:
             now = self._clock.now()
@@ -74,8 +76,15 @@ class Conflicts:
                 (chosen, now, by, number),
             ).rowcount
             if not settled:
-                raise ArchiveError(f"conflict {number} is settled already", hint="see: appliance conflict show")
+                raise NotFound(f"conflict {number} is settled already", hint=f"see: appliance conflict show {number}")
             self._apply(cx, row, chosen, header, by, now)
+
+    def _current(self, sop_uid: str) -> int:
+        with self._database.read() as cx:
+            current = current_version(cx, self._settings.tenant, sop_uid)
+        if current is None:
+            raise NotFound(f"instance {sop_uid} has no current version", hint="run: appliance fsck --repair")
+        return int(current["id"])
 
     def _apply(self, cx: Connection, row: Row, chosen: int, header: Header, by: str, now: int) -> None:
         version = cx.execute("SELECT * FROM version WHERE id = ?", (chosen,)).fetchone()

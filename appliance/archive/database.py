@@ -6,7 +6,6 @@ can corrupt a write-ahead log that several processes share, and Debian 12 ships 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from collections import deque
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pysqlite3.dbapi2 as driver
 
+from appliance.archive.files import as_archive_error
 from appliance.errors import ArchiveError, ArchiveFailed, Busy, ConfigurationError, DiskFull
 
 if TYPE_CHECKING:
@@ -96,10 +96,15 @@ class Database:
         return cast(int, row[0])
 
     def checkpoint(self, *, truncate: bool = False) -> None:
-        """Copy the write-ahead log into the database. Only the housekeeper calls this."""
+        """Copy the write-ahead log into the database, as far as readers allow. Only the housekeeper calls this."""
         mode = "TRUNCATE" if truncate else "PASSIVE"
         with translated(), self._lent() as cx:
-            cx.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+            # A truncating checkpoint waits for readers while it keeps writers out: it must not wait.
+            cx.execute("PRAGMA busy_timeout = 0").fetchall()
+            try:
+                cx.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+            finally:
+                cx.execute(PRAGMAS[0]).fetchall()
 
     def close(self) -> None:
         """Close the idle connections; using the database afterwards opens new ones."""
@@ -126,8 +131,10 @@ class Database:
 
 def connect(path: Path) -> Connection:
     """Open `path` with every pragma set; explicit transactions only. A new file is its group's at most."""
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+    except OSError as error:
+        raise as_archive_error(error, "open the database") from error
     cx = driver.connect(str(path), isolation_level=None, check_same_thread=False, cached_statements=256)
     cx.row_factory = driver.Row
     for pragma in PRAGMAS:

@@ -28,10 +28,12 @@ INSERT INTO delivery (sink, event_id, series_key, state, attempts, not_before, c
 SELECT name, ?1, ?2, 'pending', 0, 0, ?3, ?3 FROM sink WHERE active = 1
 """
 
+SERIES = "SELECT * FROM series WHERE tenant = ? AND study_uid = ? AND series_uid = ?"
+
 UNTOUCHED_STATE = """
-SELECT id FROM event e WHERE e.tenant = ? AND e.study_uid = ? AND e.series_uid = ? AND e.kind = 'state'
-  AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.event_id = e.id AND d.state <> 'pending')
-ORDER BY e.id DESC LIMIT 1
+SELECT e.id FROM (SELECT max(id) AS id FROM event WHERE tenant = ? AND study_uid = ? AND series_uid = ?
+  AND kind = 'state') e
+WHERE e.id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.event_id = e.id AND d.state <> 'pending')
 """
 
 RENEW_STATE = """
@@ -54,27 +56,13 @@ class Announcer:
         by another, so a growing series costs one state record per delivery, not one per image.
         """
         version, instance, series, study = _rows(cx, version_id)
-        context = Context(
-            tenant=self._settings.tenant,
-            site=self._settings.site,
-            timezone=self._settings.timezone,
-            revision=revision,
-            now=now,
-        )
+        context = self._context(revision, now)
         records = {
             "state": state_record(context, study, series),
             "image": image_record(context, study, series, instance, version),
             "object": store_record(context, study, instance, version),
         }
-        shared: dict[str, Value] = {
-            "tenant": self._settings.tenant,
-            "study_uid": version["study_uid"],
-            "series_uid": version["series_uid"],
-            "revision": revision,
-            "trace_id": version["trace_id"],
-            "traceparent": traceparent,
-            "created_at": now,
-        }
+        shared = _shared(context, series, version["trace_id"], traceparent)
         own: dict[str, Value] = {"sop_uid": version["sop_uid"], "version_id": version_id}
         nothing: dict[str, Value] = {"sop_uid": None, "version_id": None}
         for kind, record in records.items():
@@ -85,6 +73,41 @@ class Announcer:
                 _put(cx, {**shared, **own, **message})
         return tuple(dict.fromkeys(mark for record in records.values() for mark in record.marks))
 
+    def announce_series(
+        self, cx: Connection, version_id: int, left: tuple[str, str], revision: int, traceparent: str, now: int
+    ) -> None:
+        """Add a state event for the series that a corrected instance has left, if any of it remains.
+
+        Of a series that is empty now the sinks hear nothing: there is no record of a deletion yet.
+        """
+        keys = (self._settings.tenant, *left)
+        series = cx.execute(SERIES, keys).fetchone()
+        if series is None:
+            return
+        study = _one(cx, "SELECT * FROM study WHERE tenant = ? AND study_uid = ?", *keys[:2])
+        trace_id = _one(cx, "SELECT trace_id FROM version WHERE id = ?", version_id)["trace_id"]
+        context = self._context(revision, now)
+        record = state_record(context, study, dict(series))
+        message = {"kind": "state", "sop_uid": None, "version_id": None, "payload": record.text}
+        shared = _shared(context, dict(series), str(trace_id), traceparent)
+        _put_state(cx, {**shared, **message, "message_key": record.key})
+
+    def _context(self, revision: int, now: int) -> Context:
+        settings = self._settings
+        return Context(settings.tenant, settings.site, settings.timezone, revision, now)
+
+
+def _shared(context: Context, series: Values, trace_id: Value, traceparent: str) -> dict[str, Value]:
+    return {
+        "tenant": context.tenant,
+        "study_uid": series["study_uid"],
+        "series_uid": series["series_uid"],
+        "revision": context.revision,
+        "trace_id": trace_id,
+        "traceparent": traceparent,
+        "created_at": context.now,
+    }
+
 
 def _rows(cx: Connection, version_id: int) -> tuple[Values, Values, Values, Values]:
     version = _one(cx, "SELECT * FROM version WHERE id = ?", version_id)
@@ -92,13 +115,7 @@ def _rows(cx: Connection, version_id: int) -> tuple[Values, Values, Values, Valu
     return (
         version,
         _one(cx, "SELECT * FROM instance WHERE tenant = ? AND sop_uid = ?", tenant, sop),
-        _one(
-            cx,
-            "SELECT * FROM series WHERE tenant = ? AND study_uid = ? AND series_uid = ?",
-            tenant,
-            study,
-            series,
-        ),
+        _one(cx, SERIES, tenant, study, series),
         _one(cx, "SELECT * FROM study WHERE tenant = ? AND study_uid = ?", tenant, study),
     )
 

@@ -16,24 +16,28 @@ from appliance.archive import index
 from appliance.archive.conflicts import version_header
 from appliance.archive.custody import Fact, note
 from appliance.archive.database import Row
+from appliance.archive.layout import DAMAGED
 from appliance.archive.room import Archive
 from appliance.errors import ApplianceError, ArchiveError, Unacceptable
+from appliance.logs import get_logger
 from appliance.model.records import Door, Origin, Result
+
+log = get_logger(__name__)
 
 SETTLE_SECONDS = 60
 MICROSECONDS = 1_000_000
-DAMAGED = ".damaged"
 UNREADABLE = "unreadable"
 Progress = Callable[[int], None]
 
 NOT_HELD = "SELECT sop_uid FROM version WHERE tenant = ? AND standing = 'current' AND blob_path IS NULL"
 WITHOUT_INSTANCE = (
-    "SELECT v.* FROM version v LEFT JOIN instance i ON i.version_id = v.id"
+    "SELECT v.* FROM version v LEFT JOIN instance i"
+    " ON i.tenant = v.tenant AND i.sop_uid = v.sop_uid AND i.version_id = v.id"
     " WHERE v.tenant = ? AND v.standing = 'current' AND i.sop_uid IS NULL"
 )
 WITHOUT_EVENT = (
-    "SELECT v.* FROM version v WHERE v.tenant = ? AND v.standing = 'current' AND NOT EXISTS"
-    " (SELECT 1 FROM event e WHERE e.version_id = v.id AND e.kind = 'object')"
+    "SELECT v.* FROM version v WHERE v.tenant = ? AND v.standing = 'current' AND v.id NOT IN"
+    " (SELECT version_id FROM event WHERE kind = 'object' AND version_id IS NOT NULL)"
 )
 WRONG_COUNT = (
     "SELECT s.study_uid, s.series_uid FROM series s WHERE s.tenant = ? AND s.instance_count <>"
@@ -121,7 +125,7 @@ def _versions(archive: Archive, report: Report, *, repair: bool, deep: bool, ste
         if fault is None:
             continue
         kind, detail = fault
-        if repair and kind != UNREADABLE and _release(archive, row, path):
+        if repair and kind != UNREADABLE and _release(archive, row, path, deep=deep):
             detail += "; marked as not held, sending it again restores it"
         report.add(kind, row["blob_path"], detail)
 
@@ -140,14 +144,24 @@ def _fault(path: Path, row: Row, *, deep: bool) -> tuple[str, str] | None:
     return None
 
 
-def _release(archive: Archive, row: Row, path: Path) -> bool:
-    """Say in the index that the bytes are not held; a damaged file is kept beside, under another name."""
-    try:
-        if path.exists():
-            path.rename(path.with_name(path.name + DAMAGED))
-    except OSError:
-        return False
+def _release(archive: Archive, row: Row, path: Path, *, deep: bool) -> bool:
+    """Say in the index that the bytes are not held; a damaged file is kept beside, under another name.
+
+    The row was read a while ago. Under the write lock, in which no door can record a file, it is
+    read again and its file judged again.
+    """
     with archive.database.write() as cx:
+        now = cx.execute("SELECT * FROM version WHERE id = ?", (row["id"],)).fetchone()
+        if (now["blob_path"], now["blob_generation"]) != (row["blob_path"], row["blob_generation"]):
+            return False
+        if _fault(path, now, deep=deep) is None:
+            return False
+        try:
+            path.rename(path.with_name(path.name + DAMAGED))
+        except FileNotFoundError:
+            log.info("nothing left to keep of a lost file", version=row["id"])
+        except OSError:
+            return False
         cx.execute("UPDATE version SET blob_kind = 'evicted', blob_path = NULL WHERE id = ?", (row["id"],))
     return True
 
@@ -205,7 +219,7 @@ def _adopt(archive: Archive, path: Path, relative: str) -> tuple[bool, str]:
     except (ApplianceError, OSError) as error:
         return False, f"could not be adopted: {error}"
     if not _recorded(archive, relative):
-        path.unlink()
+        path.unlink(missing_ok=True)
     return True, "held under another name" if stored.result is Result.DUPLICATE else "indexed"
 
 
@@ -216,11 +230,9 @@ def _recorded(archive: Archive, relative: str) -> bool:
 
 def _rows(archive: Archive, report: Report, *, repair: bool) -> None:
     tenant = archive.settings.tenant
-    with archive.database.read() as cx:
-        gone = cx.execute(NOT_HELD, (tenant,)).fetchall()
-        bare = cx.execute(WITHOUT_INSTANCE, (tenant,)).fetchall()
-        silent = cx.execute(WITHOUT_EVENT, (tenant,)).fetchall()
-        wrong = cx.execute(WRONG_COUNT, (tenant,)).fetchall()
+    gone, bare, silent, wrong = (
+        _select(archive, statement) for statement in (NOT_HELD, WITHOUT_INSTANCE, WITHOUT_EVENT, WRONG_COUNT)
+    )
     for row in gone:
         report.add("not held", row["sop_uid"], "its bytes are not on this box; sending it again restores them")
     done: set[int] = set()
@@ -236,6 +248,12 @@ def _rows(archive: Archive, report: Report, *, repair: bool) -> None:
                 index.recount(cx, tenant, row["study_uid"], row["series_uid"])
         subject = row["series_uid"] or row["study_uid"]
         report.add("count", subject, "the stored number of instances is wrong", repaired=repair)
+
+
+def _select(archive: Archive, statement: str) -> list[Row]:
+    """One snapshot per question: a long one would keep the log from being checkpointed."""
+    with archive.database.read() as cx:
+        return cx.execute(statement, (archive.settings.tenant,)).fetchall()
 
 
 def _announce_again(archive: Archive, version: Row) -> bool:

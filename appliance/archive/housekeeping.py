@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+from pathlib import Path
 
 from appliance.archive.database import Database
 from appliance.archive.reserve import Reserve
@@ -64,15 +65,16 @@ class Housekeeper:
             allocate(ballast, size)
 
     def _run(self) -> None:
-        descriptor = os.open(self._settings.housekeeping_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        held = False
+        descriptor = -1
         try:
             while not self._stop.wait(INTERVAL_SECONDS):
-                held = held or _try_lock(descriptor)
-                if held:
+                if descriptor < 0:
+                    descriptor = _try_lock(self._settings.housekeeping_lock)
+                if descriptor >= 0:
                     self._tend_safely()
         finally:
-            os.close(descriptor)
+            if descriptor >= 0:
+                os.close(descriptor)
 
     def _tend_safely(self) -> None:
         try:
@@ -93,9 +95,16 @@ def allocate(path: os.PathLike[str], size: int) -> None:
         os.close(descriptor)
 
 
-def _try_lock(descriptor: int) -> bool:
+def _try_lock(path: Path) -> int:
+    """Return a descriptor that holds the lock, or -1 while another process does or it cannot be opened."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        log.warning("housekeeping waits for its lock", error=type(error).__name__)
+        return -1
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        return False
-    return True
+        os.close(descriptor)
+        return -1
+    return descriptor

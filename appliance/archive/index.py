@@ -95,8 +95,10 @@ def move_blob(cx: Connection, version_id: int, blob: Blob) -> None:
 
 def make_current(
     cx: Connection, tenant: str, version_id: int, header: Header, now: int, timezone: str, syntax: str
-) -> int:
+) -> tuple[int, tuple[str, str] | None]:
     """Make a version the one that searches and viewers see; return the revision of the change.
+
+    The second value is the (study, series) that the instance has left, if it has left one.
 
     The version row must already stand as 'current', alone. Study, series and instance rows and
     their counts follow; a study or series that a corrected object has left empty disappears.
@@ -117,9 +119,14 @@ def make_current(
         _count_one_more(cx, series)
     else:
         recount(cx, *series)
-    if old is not None and (old[0], old[1]) != series[1:]:
-        recount(cx, tenant, old[0], old[1])
-    return revision
+    if old is None or (old[0], old[1]) == series[1:]:
+        return revision, None
+    recount(cx, tenant, old[0], old[1])
+    cx.execute(
+        "UPDATE series SET revision = ?, updated_at = ? WHERE tenant = ? AND study_uid = ? AND series_uid = ?",
+        (revision, now, tenant, old[0], old[1]),
+    )
+    return revision, (old[0], old[1])
 
 
 def _count_one_more(cx: Connection, series: tuple[str, str, str]) -> None:

@@ -15,7 +15,7 @@ from typing import IO
 
 from appliance.archive.arrival import SpooledObject
 from appliance.archive.committer import Committer
-from appliance.archive.database import Database, Row
+from appliance.archive.database import Connection, Database, Row
 from appliance.archive.files import DirectoryTree, fsync
 from appliance.archive.group2 import ByteStream, Labels, NotPart10, read_labels
 from appliance.archive.header import HeaderError, read_header
@@ -26,7 +26,7 @@ from appliance.archive.register import Register
 from appliance.archive.reserve import Reserve
 from appliance.archive.settings import ArchiveSettings
 from appliance.archive.spool import Spool
-from appliance.errors import ArchiveFailed, Misidentified, Unacceptable, Unparseable
+from appliance.errors import ApplianceError, ArchiveFailed, Misidentified, Unacceptable, Unparseable
 from appliance.failpoints import failpoint
 from appliance.model.records import Header, Origin, Result, Stored
 from appliance.model.uid import derive_trace_id
@@ -129,20 +129,18 @@ class Ingest:
             raise Misidentified("the data set belongs to another study than the request names")
         labels = spooled.labels
         known = self._known(header.sop_uid, spooled.digest, labels.transfer_syntax_uid)
-        if known is not None and self._placement.holds(known):
+        if known is not None and self._placement.holds_bytes(known):
             blob = Blob(known["blob_path"], known["blob_offset"], known["blob_length"])
-            return self._commit(header, spooled, blob, placed=False)
+            duplicate = self._record_duplicate(self._content(header, spooled, blob), self._placement.holds)
+            if duplicate is not None:
+                return duplicate
         true_labels = Labels(header.sop_class_uid, header.sop_uid, labels.transfer_syntax_uid)
         if labels != true_labels:
             spooled.relabel(true_labels)
         failpoint("ingest.before_fsync")
         _fsync(spooled.descriptor)
         failpoint("ingest.after_fsync")
-        path = self._placement.place(spooled, header)
-        stored = self._commit(header, spooled, Blob(path, spooled.offset, spooled.length), placed=True)
-        if stored.result is Result.DUPLICATE and not self._claimed(path):
-            self._placement.withdraw(path)  # another door committed the same bytes in the meantime
-        return stored
+        return self._record(self._content(header, spooled, self._placement.place(spooled, header)), known)
 
     def _check_sound(self) -> None:
         if self._failed.is_set():
@@ -187,21 +185,50 @@ class Ingest:
         with self._database.read() as cx:
             return cx.execute("SELECT 1 FROM version WHERE blob_path = ?", (path,)).fetchone() is not None
 
-    def _commit(self, header: Header, spooled: SpooledObject, blob: Blob, *, placed: bool) -> Stored:
-        digest = spooled.digest
-        content = Content(
+    def _content(self, header: Header, spooled: SpooledObject, blob: Blob) -> Content:
+        return Content(
             header=header,
             transfer_syntax_uid=spooled.labels.transfer_syntax_uid,
-            digest=digest,
-            trace_id=derive_trace_id(self._settings.tenant, header.sop_uid, digest),
+            digest=spooled.digest,
+            trace_id=derive_trace_id(self._settings.tenant, header.sop_uid, spooled.digest),
             blob=blob,
             origin=spooled.origin,
         )
-        return self._committer.run(lambda cx: self._register.record(cx, content, self._held(blob, placed=placed)))
 
-    def _held(self, blob: Blob, *, placed: bool) -> Callable[[Row], bool]:
-        """Say whether a known version needs no new file: never when its own path was just filled again."""
-        return lambda known: not placed or (known["blob_path"] != blob.path and self._placement.holds(known))
+    def _record(self, content: Content, lost: Row | None) -> Stored:
+        """Commit an object whose file has been placed; a file that is not needed after all is withdrawn.
+
+        `lost`: the version with this content whose file was found missing or damaged just now.
+        """
+        path = content.blob.path
+        distrusted = {path} if lost is None else {path, lost["blob_path"]}
+
+        def holds(known: Row) -> bool:
+            return known["blob_path"] not in distrusted and self._placement.holds(known)
+
+        try:
+            stored = self._committer.run(lambda cx: self._register.record(cx, content, holds))
+        except ApplianceError as error:
+            if error.retryable and not self._claimed(path):
+                self._placement.withdraw(path)  # refused for now (disk full, busy): nothing is kept
+            raise
+        if stored.result is Result.DUPLICATE and not self._claimed(path):
+            self._placement.withdraw(path)  # another door committed the same bytes in the meantime
+        if stored.result is Result.RESTORED and lost is not None and lost["blob_path"] not in (None, path):
+            self._placement.set_aside(lost["blob_path"])
+        return stored
+
+    def _record_duplicate(self, content: Content, holds: Callable[[Row], bool]) -> Stored | None:
+        """Record a duplicate of what is held; None when its file has gone since it was looked for."""
+        tenant, sop_uid = self._settings.tenant, content.header.sop_uid
+
+        def job(cx: Connection) -> Stored | None:
+            known = find_version(cx, tenant, sop_uid, content.digest, content.transfer_syntax_uid)
+            if known is None or not holds(known):
+                return None
+            return self._register.record(cx, content, lambda _: True)
+
+        return self._committer.run(job)
 
 
 def _fsync(descriptor: int) -> None:

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from appliance.model.uid import is_valid_uid
 
 SUFFIX = ".dcm"
+DAMAGED = ".damaged"
 
 
 def instance_path(tenant: str, study_uid: str, series_uid: str, sop_uid: str, *, tail: str = "") -> str:

@@ -24,24 +24,27 @@ from appliance.failpoints import failpoint
 
 MICROSECONDS = 1_000_000
 EMPTY_ROW_BYTES = 256
+# No wait and no lease is this long. A time further away was written by a clock that has been set
+# back since, and must not keep anything for years.
+HORIZON_SECONDS = 2 * 3600
 
 CLAIMABLE = """
 SELECT d.event_id, d.attempts, e.tenant, e.kind, e.study_uid, e.series_uid, e.sop_uid, e.message_key,
   e.payload, e.revision, e.trace_id, e.traceparent, e.created_at,
-  v.blob_path, v.blob_offset, v.blob_length, v.file_size, v.transfer_syntax_uid, v.digest
+  v.standing, v.blob_path, v.blob_offset, v.blob_length, v.file_size, v.transfer_syntax_uid, v.digest
 FROM delivery d INDEXED BY delivery_pending
   CROSS JOIN event e ON e.id = d.event_id LEFT JOIN version v ON v.id = e.version_id
-WHERE d.sink = :sink AND d.state = 'pending' AND d.not_before <= :now AND NOT EXISTS (
+WHERE d.sink = :sink AND d.state = 'pending' AND (d.not_before <= :now OR d.not_before > :horizon) AND NOT EXISTS (
   SELECT 1 FROM delivery p INDEXED BY delivery_unfinished WHERE p.sink = d.sink AND p.series_key = d.series_key
   AND p.event_id < d.event_id AND p.state IN ('pending', 'leased')
-  AND (p.state = 'leased' OR p.not_before > :now))
+  AND (p.state = 'leased' OR (p.not_before > :now AND p.not_before <= :horizon)))
 ORDER BY d.event_id LIMIT :rows
 """
 
 EXPIRE = """
 UPDATE delivery INDEXED BY delivery_leased
 SET state = 'pending', lease_token = NULL, lease_until = NULL, updated_at = :now
-WHERE sink = :sink AND state = 'leased' AND lease_until <= :now
+WHERE sink = :sink AND state = 'leased' AND (lease_until <= :now OR lease_until > :horizon)
 """
 
 SETTLE = """
@@ -151,15 +154,19 @@ class Outbox(OutboxDesk):
     def claim(self, sink: str, *, rows: int, bytes_: int, lease_seconds: float) -> Lease | None:
         """Hand out the next rows of a sink, oldest first, or None when nothing is due.
 
+        What belongs to a content that has been superseded since is buried instead.
         At most `rows`, and no more than `bytes_` of objects beyond the first row. Rows whose
         lease ran out are handed out again. Durable on return.
         """
         now = self._clock.now()
         with self._database.write() as cx:
-            cx.execute(EXPIRE, {"sink": sink, "now": now})
-            found = cx.execute(CLAIMABLE, {"sink": sink, "now": now, "rows": rows}).fetchall()
-            chosen = _within(found, bytes_)
-            if not chosen:
+            times = {"sink": sink, "now": now, "horizon": now + HORIZON_SECONDS * MICROSECONDS}
+            cx.execute(EXPIRE, times)
+            while found := cx.execute(CLAIMABLE, {**times, "rows": rows}).fetchall():
+                chosen = _within(_still_current(cx, sink, found, now), bytes_)
+                if chosen:
+                    break
+            else:
                 return None
             token = secrets.token_hex(8)
             until = now + int(lease_seconds * MICROSECONDS)
@@ -251,6 +258,17 @@ class Outbox(OutboxDesk):
         more = ("revision", "trace_id", "traceparent", "attempts", "created_at")
         values = {name: row[name] for name in names + more}
         return Delivery(payload=row["payload"] or "", blob=blob, **values)
+
+
+def _still_current(cx: Connection, sink: str, found: list[Row], now: int) -> list[Row]:
+    """Bury what belongs to a content that is no longer current: sent late, it would replace the newer one."""
+    old = [row["event_id"] for row in found if row["standing"] not in (None, "current")]
+    cx.executemany(
+        "UPDATE delivery SET state = 'buried', reason = 'superseded by newer content', updated_at = ?"
+        " WHERE sink = ? AND event_id = ?",
+        [(now, sink, event_id) for event_id in old],
+    )
+    return [row for row in found if row["event_id"] not in old]
 
 
 def _within(rows: list[Row], limit: int) -> list[Row]:

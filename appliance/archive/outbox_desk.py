@@ -24,6 +24,7 @@ SELECT s.name, s.active, s.breaker, s.reason, s.since, s.delivered,
   (SELECT count(*) FROM delivery INDEXED BY delivery_pending WHERE sink = s.name AND state = 'pending') AS pending,
   (SELECT count(*) FROM delivery INDEXED BY delivery_leased WHERE sink = s.name AND state = 'leased') AS leased,
   (SELECT count(*) FROM delivery INDEXED BY delivery_dead WHERE sink = s.name AND state = 'dead') AS dead,
+  (SELECT count(*) FROM delivery WHERE sink = s.name AND state = 'buried') AS buried,
   (SELECT created_at FROM delivery INDEXED BY delivery_pending
     WHERE sink = s.name AND state = 'pending' ORDER BY event_id LIMIT 1) AS oldest_pending,
   (SELECT min(created_at) FROM delivery INDEXED BY delivery_leased
@@ -45,6 +46,7 @@ class SinkStats:
     leased: int
     delivered: int
     dead: int
+    buried: int
     oldest_seconds: float
     breaker: str
     reason: str
@@ -144,5 +146,5 @@ def _stats(row: Row, now: int) -> SinkStats:
     waited = max(0.0, (now - min(times)) / MICROSECONDS) if times else 0.0
     return SinkStats(
         pending=row["pending"], leased=row["leased"], delivered=row["delivered"], dead=row["dead"],
-        oldest_seconds=round(waited, 3), breaker=row["breaker"], reason=row["reason"], active=bool(row["active"]),
+        buried=row["buried"], oldest_seconds=round(waited, 3), breaker=row["breaker"], reason=row["reason"], active=bool(row["active"]),
     )  # fmt: skip

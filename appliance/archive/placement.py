@@ -6,12 +6,15 @@ import hashlib
 import itertools
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from appliance.archive.arrival import SpooledObject
 from appliance.archive.database import Row
 from appliance.archive.files import DirectoryTree, as_archive_error, fsync, fsync_directory, rename_new
-from appliance.archive.layout import instance_path
+from appliance.archive.group2 import NotPart10, read_labels
+from appliance.archive.index import Blob
+from appliance.archive.layout import DAMAGED, instance_path
 from appliance.failpoints import failpoint
 from appliance.model.records import Header
 
@@ -27,8 +30,8 @@ class Placement:
         self._tenant = tenant
         self._tree = tree
 
-    def place(self, spooled: SpooledObject, header: Header) -> str:
-        """Rename an fsynced file into place; return its path below the root.
+    def place(self, spooled: SpooledObject, header: Header) -> Blob:
+        """Rename an fsynced file into place; return the place, its path below the root.
 
         On return the entry and every directory leading to it are durable. A file that stands in
         the way with equal bytes was left by a crash before its commit and is taken over; any
@@ -47,28 +50,49 @@ class Placement:
             found: int = (self._root / version["blob_path"]).stat().st_size
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise as_archive_error(error, "look for a stored object") from error
         return found == int(version["file_size"])
+
+    def holds_bytes(self, version: Row) -> bool:
+        """Say whether the file of a version row is there and its data set still has its digest: reads it whole."""
+        if not self.holds(version):
+            return False
+        try:
+            with (self._root / version["blob_path"]).open("rb") as file:
+                file.seek(version["blob_offset"])
+                return bool(hashlib.file_digest(file, "sha256").hexdigest() == version["digest"])
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise as_archive_error(error, "read a stored object") from error
 
     def withdraw(self, path: str) -> None:
         """Remove a file that was placed but never recorded."""
         (self._root / path).unlink(missing_ok=True)
 
-    def _place(self, spooled: SpooledObject, header: Header) -> str:
+    def set_aside(self, path: str) -> None:
+        """Give a damaged file a name that nothing takes for an object; fsck lists it."""
+        damaged = self._root / path
+        try:
+            damaged.rename(damaged.with_name(damaged.name + DAMAGED))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise as_archive_error(error, "set a damaged file aside") from error
+
+    def _place(self, spooled: SpooledObject, header: Header) -> Blob:
         for relative in self._names(header, spooled.digest):
             target = self._root / relative
             self._tree.ensure(target.parent)
             failpoint("ingest.before_rename")
-            try:
-                rename_new(spooled.path, target)
-            except FileExistsError:
-                if not _take_over(target, spooled):
-                    continue
-            else:
-                spooled.moved()
+            place = _occupy(spooled, target)
+            if place is None:
+                continue
             failpoint("ingest.after_rename")
             fsync_directory(target.parent)
             failpoint("ingest.after_directory_fsync")
-            return relative
+            return replace(place, path=relative)
         raise AssertionError("unreachable: the names do not end")
 
     def _names(self, header: Header, digest: str) -> Iterator[str]:
@@ -80,16 +104,39 @@ class Placement:
             yield instance_path(self._tenant, *uids, tail=f"{tail}-{number}")
 
 
-def _take_over(target: Path, spooled: SpooledObject) -> bool:
-    """Use the file in the way if it is byte for byte ours; its bytes are made durable first."""
-    if target.stat().st_size != spooled.file_size:
-        return False
+def _occupy(spooled: SpooledObject, target: Path) -> Blob | None:
+    """Get the spooled file to stand at `target` and return its place there, or None if another one stands there."""
+    while True:
+        try:
+            rename_new(spooled.path, target)
+        except FileExistsError:
+            try:
+                return _take_over(target, spooled)
+            except FileNotFoundError:
+                continue  # it was in the way, and another door has just withdrawn it
+        spooled.moved()
+        return Blob("", spooled.offset, spooled.length)
+
+
+def _take_over(target: Path, spooled: SpooledObject) -> Blob | None:
+    """Use the file in the way if it holds our data set in our transfer syntax; it is made durable first.
+
+    Its group 2 may name another sender. The syntax counts, because the same bytes in another
+    one are another content.
+    """
     with target.open("rb") as file:
-        file.seek(spooled.offset)
+        try:
+            labels, start = read_labels(file)
+        except NotPart10:
+            return None
+        offset = file.tell() - len(start)
+        if labels.transfer_syntax_uid != spooled.labels.transfer_syntax_uid:
+            return None
+        if os.fstat(file.fileno()).st_size != offset + spooled.length:
+            return None
+        file.seek(offset)
         if hashlib.file_digest(file, "sha256").hexdigest() != spooled.digest:
-            return False
+            return None
         fsync(file.fileno())
-    os.close(spooled.descriptor)
-    spooled.descriptor = -1
-    spooled.path.unlink(missing_ok=True)
-    return True
+    spooled.discard()
+    return Blob("", offset, spooled.length)

@@ -66,9 +66,11 @@ class Register:
 
     def announce(self, cx: Connection, version_id: int, header: Header, syntax: str, origin: Origin, now: int) -> None:
         """Write the index rows of a current version and the events that tell every sink."""
-        revision = make_current(cx, self._tenant, version_id, header, now, self._timezone, syntax)
+        revision, left = make_current(cx, self._tenant, version_id, header, now, self._timezone, syntax)
         failpoint("ingest.between_rows_and_events")
         marks = self._announcer.announce(cx, version_id, revision, origin.traceparent, now)
+        if left is not None:
+            self._announcer.announce_series(cx, version_id, left, revision, origin.traceparent, now)
         for mark in (*header.marks, *marks):
             version = cx.execute("SELECT digest FROM version WHERE id = ?", (version_id,)).fetchone()
             uids = (header.study_uid, header.series_uid, header.sop_uid)
@@ -79,6 +81,7 @@ class Register:
             self._note(cx, content, Fact.DUPLICATE, content.origin.door.value, now)
             return _stored(Result.DUPLICATE, content, known["id"])
         move_blob(cx, known["id"], content.blob)
+        revive(cx, self._tenant, known, now)
         self._note(cx, content, Fact.RESTORED, content.origin.door.value, now)
         return _stored(Result.RESTORED, content, known["id"])
 
@@ -108,6 +111,16 @@ class Register:
         uids = (header.study_uid, header.series_uid, header.sop_uid)
         party = f"{origin.ae_title}@{origin.address}" if origin.address else origin.ae_title
         custody.note(cx, self._tenant, uids, content.digest, fact, party, detail, now)
+
+
+def revive(cx: Connection, tenant: str, version: Row, now: int) -> None:
+    """Give the dead deliveries of a version whose file had gone another chance: the file is back."""
+    cx.execute(
+        "UPDATE delivery SET state = 'pending', attempts = 0, not_before = 0, reason = NULL, updated_at = ?"
+        " WHERE state = 'dead' AND event_id IN (SELECT id FROM event"
+        " WHERE tenant = ? AND study_uid = ? AND series_uid = ? AND version_id = ?)",
+        (now, tenant, version["study_uid"], version["series_uid"], version["id"]),
+    )
 
 
 def _stored(result: Result, content: Content, version_id: int) -> Stored:

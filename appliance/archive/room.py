@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from appliance.archive import migrations
 from appliance.archive.callers import Callers
 from appliance.archive.committer import Committer
@@ -9,7 +15,7 @@ from appliance.archive.conflicts import Conflicts
 from appliance.archive.custody import Custody
 from appliance.archive.database import Database
 from appliance.archive.events import Announcer
-from appliance.archive.files import DIRECTORY_MODE, as_archive_error, fsync_directory
+from appliance.archive.files import DIRECTORY_MODE, FILE_MODE, as_archive_error, fsync_directory
 from appliance.archive.housekeeping import Housekeeper
 from appliance.archive.ingest import Ingest
 from appliance.archive.numbers import Numbers
@@ -22,6 +28,8 @@ from appliance.archive.search import Search
 from appliance.archive.settings import ArchiveSettings
 from appliance.archive.spool import Spool, sweep
 from appliance.clock import Clock, SystemClock
+
+INITIALISING = "initialise.lock"
 
 
 class Archive:
@@ -52,7 +60,7 @@ class Archive:
     def initialise(cls, settings: ArchiveSettings, clock: Clock | None = None) -> tuple[str, ...]:
         """Make the directories and the database, migrate it, register the sinks; safe to repeat.
 
-        Returns the names of the migrations applied. Only one process may do this at a time.
+        Returns the names of the migrations applied. A second process waits for the first.
         """
         clock = clock or SystemClock()
         try:
@@ -60,7 +68,8 @@ class Archive:
                 directory.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         except OSError as error:
             raise as_archive_error(error, "make the archive's directories") from error
-        applied = migrations.migrate(settings.database, tenant=settings.tenant, clock=clock)
+        with _sole(settings.home):
+            applied = migrations.migrate(settings.database, tenant=settings.tenant, clock=clock)
         for directory in (settings.root, settings.home, settings.home.parent):
             fsync_directory(directory)
         database = Database(settings.database)
@@ -90,3 +99,17 @@ class Archive:
         self._housekeeper.stop()
         self._spool.close()
         self.database.close()
+
+
+@contextmanager
+def _sole(home: Path) -> Iterator[None]:
+    """Hold the lock under which one process at a time migrates."""
+    try:
+        descriptor = os.open(home / INITIALISING, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    except OSError as error:
+        raise as_archive_error(error, "initialise the archive") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -63,37 +63,46 @@ def _claim(directory: Path, room: str) -> tuple[Path, int]:
         own = directory / f"{room}-{os.getpid()}-{number}"
         try:
             own.mkdir(mode=DIRECTORY_MODE)
-        except FileExistsError:
+            lock = os.open(own / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        except (FileExistsError, FileNotFoundError):
             continue
-        lock = os.open(own / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return own, lock
+        if _is_lock_of(lock, own):
+            return own, lock
+        os.close(lock)  # a sweep came between the two steps above and took it for abandoned
     raise AssertionError("unreachable: the numbers do not end")
 
 
 def sweep(directory: Path) -> int:
     """Remove the directories of processes that are gone; return how many.
 
-    A directory without its lock file is being made at this moment or is empty: it is left alone
-    unless it is more than a minute old.
+    Their lock is held meanwhile, so that a process that is just making one notices. What has no
+    lock file is left alone: it is being made at this moment, or is not a spool's.
     """
     removed = 0
     for entry in sorted(directory.iterdir()) if directory.is_dir() else []:
-        if entry.is_dir() and not entry.is_symlink() and _abandoned(entry):
-            shutil.rmtree(entry, ignore_errors=True)
-            removed += 1
+        if entry.is_dir() and not entry.is_symlink():
+            removed += _remove_abandoned(entry)
     return removed
 
 
-def _abandoned(entry: Path) -> bool:
+def _remove_abandoned(entry: Path) -> bool:
     try:
         lock = os.open(entry / LOCK, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(entry, ignore_errors=True)
     except OSError:
         return False
     finally:
         os.close(lock)
     return True
+
+
+def _is_lock_of(lock: int, own: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(lock), os.stat(own / LOCK))
+    except FileNotFoundError:
+        return False

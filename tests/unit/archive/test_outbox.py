@@ -211,7 +211,9 @@ def test_the_claim_uses_the_partial_indexes(archive: Archive) -> None:
     from appliance.archive.outbox import CLAIMABLE
 
     with archive.database.read() as cx:
-        plan = cx.execute(f"EXPLAIN QUERY PLAN {CLAIMABLE}", {"sink": SINK, "now": 0, "rows": 1}).fetchall()
+        plan = cx.execute(
+            f"EXPLAIN QUERY PLAN {CLAIMABLE}", {"sink": SINK, "now": 0, "horizon": 1, "rows": 1}
+        ).fetchall()
     text = "\n".join(row["detail"] for row in plan)
     assert "delivery_unfinished" in text
     assert "SEARCH d USING INDEX delivery_pending" in text

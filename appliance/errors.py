@@ -51,6 +51,12 @@ class Busy(ArchiveError):
     retryable = True
 
 
+class AlreadyRunning(ArchiveError):
+    """Another process serves this room of this home already."""
+
+    retryable = True
+
+
 class ArchiveFailed(ArchiveError):
     """A write, an fsync or a commit failed: the kernel may have dropped pages it will not report again.
 
@@ -63,7 +69,7 @@ class SchemaMismatch(ArchiveError):
 
 
 class NotFound(ArchiveError):
-    """No such study, series, instance, event or item."""
+    """No such study, series, instance, event or item, or none that is still open."""
 
 
 class Unacceptable(ArchiveError):

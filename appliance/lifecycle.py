@@ -1,22 +1,27 @@
-"""Running and ending: the wish to stop, the numbers a room publishes, the service manager's notices."""
+"""Running and ending: one process a room, the wish to stop, the numbers published, the service manager's notices."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import sdnotify
 
+from appliance.errors import AlreadyRunning
+
 STALE_SECONDS = 15.0
 _SUFFIX = ".json"
+_LOCK_MODE = 0o640
 
 
 class Stop:
@@ -99,6 +104,37 @@ def read_rooms(runtime: Path) -> dict[str, dict[str, Any]]:
             continue
         rooms[path.stem] = {**facts, "age_seconds": round(age, 3), "alive": alive}
     return rooms
+
+
+def open_locked(path: Path) -> int:
+    """Return a descriptor of `path` (made if missing) that holds its exclusive lock; closing frees it.
+
+    The kernel frees it when its holder dies, however it dies. Raises BlockingIOError when another
+    process holds it, OSError.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _LOCK_MODE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+@contextmanager
+def sole_process(home: Path, room: str) -> Iterator[None]:
+    """Be the one process of `room` on this home while inside, by <home>/<room>.lock. Raises AlreadyRunning."""
+    try:
+        descriptor = open_locked(home / f"{room}.lock")
+    except BlockingIOError as error:
+        raise AlreadyRunning(
+            f"another process serves {home} already (appliance {room})",
+            hint="stop it first, or name another home by --home; `appliance status` shows the process ids",
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class Notices:

@@ -146,5 +146,6 @@ def _stats(row: Row, now: int) -> SinkStats:
     waited = max(0.0, (now - min(times)) / MICROSECONDS) if times else 0.0
     return SinkStats(
         pending=row["pending"], leased=row["leased"], delivered=row["delivered"], dead=row["dead"],
-        buried=row["buried"], oldest_seconds=round(waited, 3), breaker=row["breaker"], reason=row["reason"], active=bool(row["active"]),
+        buried=row["buried"], oldest_seconds=round(waited, 3),
+        breaker=row["breaker"], reason=row["reason"], active=bool(row["active"]),
     )  # fmt: skip

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
+from appliance.cli.exit_codes import ExitCode, exit_code
 from appliance.cli.installation import Installation, pass_installation
-from appliance.cli.output import print_json, print_rows
-from appliance.config.problems import MASK, is_secret
+from appliance.cli.output import cell, print_json, print_rows
+from appliance.config.loading import lookalikes
+from appliance.config.problems import MASK, Mistaken, Problem, is_secret
+from appliance.errors import ConfigurationError
+from appliance.tls import server_context
+
+SCP_FILES = ("tls_certificate", "tls_key", "tls_ca")
 
 
 @click.group()
@@ -18,11 +25,56 @@ def config() -> None:
 
 
 @config.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object: sound, mistakes, warnings.")
 @pass_installation
-def check(installation: Installation) -> None:
-    """Read the whole configuration and say whether it is sound; nothing is changed."""
-    installation.loaded  # noqa: B018 - reading it is the check
+@click.pass_context
+def check(ctx: click.Context, installation: Installation, as_json: bool) -> None:
+    """Read the whole configuration and the files it names, and say whether it is sound; nothing is changed."""
+    warnings = lookalikes(installation.environ)
+    mistake = find_mistake(installation)
+    if as_json:
+        print_json({"sound": mistake is None, "mistakes": mistakes_of(mistake), "warnings": warnings})
+        ctx.exit(ExitCode.OK if mistake is None else exit_code(mistake))
+    for warning in warnings:
+        click.echo(f"appliance: warning: {cell(warning)}", err=True)
+    if mistake is not None:
+        raise mistake
     click.echo("The configuration is sound.")
+
+
+def find_mistake(installation: Installation) -> ConfigurationError | None:
+    """What is wrong with the configuration, or with a file it names; None when it is sound."""
+    try:
+        loaded = installation.loaded
+        problems = [
+            problem_of_file(f"scp.{name}", path, loaded.origins)
+            for name in SCP_FILES
+            if (path := getattr(loaded.settings.scp, name)) is not None
+        ]
+        if any(problems):
+            return Mistaken([problem for problem in problems if problem])
+        scp = loaded.settings.scp
+        if scp.tls_certificate is not None and scp.tls_key is not None:
+            server_context(scp.tls_certificate, scp.tls_key, scp.tls_ca, require_client=scp.tls_ca is not None)
+    except ConfigurationError as error:
+        return error
+    return None
+
+
+def problem_of_file(key: str, path: Path, origins: Mapping[str, str]) -> Problem | None:
+    """What keeps the file a setting names from being read; None when nothing does."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        return Problem(key, repr(str(path)), origin(key, origins), f"the file cannot be read: {error.strerror}")
+    return None
+
+
+def mistakes_of(error: ConfigurationError | None) -> list[str]:
+    """Each mistake as a sentence."""
+    if error is None:
+        return []
+    return [str(problem) for problem in error.problems] if isinstance(error, Mistaken) else [error.message]
 
 
 @config.command()

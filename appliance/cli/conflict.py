@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import getpass
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
 from appliance.cli.installation import Installation, pass_installation
-from appliance.cli.output import print_facts, print_rows, timed
+from appliance.cli.output import DatabaseRow, print_facts, print_rows, timed
 
-COLUMNS = ("id", "sop_uid", "first_source_ae", "further_source_ae", "policy", "settled", "created_at")
+COLUMNS = ("id", "sop_uid", "first_source_ae", "further_source_ae", "policy", "current", "settled", "created_at")
 
 
 @click.group()
@@ -28,7 +28,7 @@ def list_(installation: Installation, settled: bool, limit: int, offset: int, as
     """List conflicts that wait for a decision, oldest first."""
     with installation.archive() as archive:
         found = archive.conflicts.list(settled=settled, limit=limit, offset=offset)
-        rows = [{**timed(row), "settled": bool(row["settled"])} for row in found]
+        rows = [conflict_facts(row) for row in found]
     print_rows(rows, COLUMNS, as_json=as_json, empty="There is no conflict.")
 
 
@@ -39,7 +39,7 @@ def list_(installation: Installation, settled: bool, limit: int, offset: int, as
 def show(installation: Installation, conflict_id: int, as_json: bool) -> None:
     """Show both contents of one conflict: source, time, digest, which one is current."""
     with installation.archive() as archive:
-        facts = timed(archive.conflicts.show(conflict_id))
+        facts = conflict_facts(archive.conflicts.show(conflict_id))
     print_facts(facts, as_json=as_json)
 
 
@@ -58,6 +58,13 @@ def accept(installation: Installation, conflict_id: int, chosen: Literal["first"
     with installation.archive() as archive:
         archive.conflicts.accept(conflict_id, version=chosen, by=operator())
     click.echo(f"Conflict {conflict_id} is settled: {chosen}.")
+
+
+def conflict_facts(row: DatabaseRow) -> dict[str, Any]:
+    """One conflict as it is printed; `current` is the content shown and forwarded: first, further, or another."""
+    standing = {name: row[f"{name}_standing"] for name in ("first", "further")}
+    current = next((name for name, value in standing.items() if value == "current"), "another")
+    return {**timed(row), "settled": bool(row["settled"]), "current": current}
 
 
 def operator() -> str:

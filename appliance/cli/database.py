@@ -21,7 +21,7 @@ def db() -> None:
 def migrate(installation: Installation) -> None:
     """Bring the database to this version's schema; stop the rooms first. Safe to repeat."""
     layout = installation.layout
-    migrations.state(layout.database)  # a missing database is a mistake here, not something to create
+    installation.require_database()  # a missing one is a mistake here, not something to create
     steps = migrations.migrate(layout.database, tenant=layout.tenant, clock=SystemClock())
     for step in steps:
         click.echo(f"applied {step}")
@@ -34,6 +34,7 @@ def migrate(installation: Installation) -> None:
 @click.pass_context
 def status_(ctx: click.Context, installation: Installation, as_json: bool) -> None:
     """Show the schema's version and what a migration would do; ends with 1 when one is due."""
+    installation.require_database()
     found = migrations.state(installation.layout.database)
     facts = {
         "schema_version": found.version,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import click
 
-from appliance.cli.deliveries import COLUMNS, dead_rows, event_facts
+from appliance.cli.deliveries import COLUMNS, dead_rows, event_facts, outbox_of
 from appliance.cli.installation import Installation, pass_installation
+from appliance.cli.new_file import new_file
 from appliance.cli.outbox import events_argument, sink_option
-from appliance.cli.output import print_json, print_rows
+from appliance.cli.output import counted, print_json, print_rows
 from appliance.errors import NotFound
 
 
@@ -28,7 +31,7 @@ def dead() -> None:
 @pass_installation
 def list_(installation: Installation, sink: str, limit: int, as_json: bool) -> None:
     """List dead letters with the sink's reason."""
-    with installation.archive() as archive:
+    with outbox_of(installation, sink) as archive:
         rows = list(islice(dead_rows(archive, sink), limit))
     print_rows(rows, COLUMNS, as_json=as_json, empty="There is no dead letter.")
 
@@ -41,8 +44,7 @@ def show(installation: Installation, event_id: int, as_json: bool) -> None:
     """Show one dead letter with its record (patient data included)."""
     with installation.archive() as archive:
         facts = event_facts(archive, event_id)
-    if not any(delivery["state"] == "dead" for delivery in facts["deliveries"]):
-        raise NotFound(f"event {event_id} is no dead letter", hint="appliance outbox show tells where it stands")
+    require_dead([event_id], [{**delivery, "event_id": event_id} for delivery in facts["deliveries"]])
     print_json(facts)
 
 
@@ -55,14 +57,23 @@ def replay(installation: Installation, event_ids: tuple[int, ...], every: bool, 
     """Send dead letters again, with no attempts counted; mend the cause first."""
     if bool(event_ids) == every:
         raise click.UsageError("Name events, or say --all.")
-    with installation.archive() as archive:
+    with outbox_of(installation, sink, event_ids) as archive:
         chosen = [row for row in dead_rows(archive, sink) if every or row["event_id"] in event_ids]
+        require_dead(event_ids, chosen)
         count = sum(archive.outbox.retry([row["event_id"]], sink=row["sink"]) for row in chosen)
-    click.echo(f"{count} dead letters are due again.")
+    click.echo(f"{counted(count, 'dead letter is', 'dead letters are')} due again.")
+
+
+def require_dead(event_ids: Iterable[int], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Raise NotFound for the first of `event_ids` that has no dead delivery among `rows`."""
+    dead_ids = {row["event_id"] for row in rows if row["state"] == "dead"}
+    for event_id in event_ids:
+        if event_id not in dead_ids:
+            raise NotFound(f"event {event_id} is no dead letter", hint=f"see: appliance outbox show {event_id}")
 
 
 @dead.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path), callback=new_file)
 @sink_option
 @pass_installation
 def export(installation: Installation, path: Path, sink: str) -> None:
@@ -70,12 +81,10 @@ def export(installation: Installation, path: Path, sink: str) -> None:
 
     The file holds patient data: only its owner may read it.
     """
-    if path.exists():
-        raise click.BadParameter(f"{path} exists already", param_hint="PATH")
-    with installation.archive() as archive:
+    with outbox_of(installation, sink) as archive:
         rows = list(dead_rows(archive, sink))
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             for event_id in dict.fromkeys(row["event_id"] for row in rows):
                 file.write(json.dumps(event_facts(archive, event_id), ensure_ascii=False) + "\n")
-    click.echo(f"Exported {len(rows)} dead letters to {path}")
+    click.echo(f"Exported {counted(len(rows), 'dead letter', 'dead letters')} to {path}")

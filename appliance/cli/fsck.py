@@ -10,7 +10,7 @@ import click
 from appliance.archive import fsck as checks
 from appliance.cli.exit_codes import ExitCode
 from appliance.cli.installation import Installation, pass_installation
-from appliance.cli.output import print_json, print_rows
+from appliance.cli.output import counted, print_json, print_rows
 
 COLUMNS = ("kind", "subject", "detail", "repaired")
 SHOWN_EVERY = 50
@@ -35,7 +35,8 @@ def fsck(ctx: click.Context, installation: Installation, repair: bool, quick: bo
     if as_json:
         print_json({"files": report.files, "versions": report.versions, "clean": report.clean, "findings": findings})
     else:
-        empty = f"Files and index agree: {report.versions} versions, {report.files} files."
+        versions, files = counted(report.versions, "version", "versions"), counted(report.files, "file", "files")
+        empty = f"Files and index agree: {versions}, {files}."
         print_rows(findings, COLUMNS, as_json=False, empty=empty)
     ctx.exit(ExitCode.OK if report.clean else ExitCode.FINDINGS)
 

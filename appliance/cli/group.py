@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -10,6 +11,13 @@ import click
 from appliance.cli.exit_codes import ExitCode, exit_code
 from appliance.cli.output import cell
 from appliance.errors import ApplianceError
+
+OTHERWISE = "run it as the appliance's own user (or root), and check disk and rights"
+HINTS: Mapping[int, str] = {
+    errno.EACCES: "run it as the appliance's own user (or root), or choose a place that user may use",
+    errno.ENOENT: "check the path; the directory has to be there first",
+    errno.ENOTDIR: "check the path: a part of it is a file",
+}
 
 
 class Verbs(click.Group):
@@ -28,7 +36,7 @@ class Verbs(click.Group):
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            report(sentence(error), "run it as the appliance's own user (or root), and check disk and rights")
+            report(sentence(error), HINTS.get(error.errno or 0, OTHERWISE))
             ctx.exit(exit_code(error))
 
 

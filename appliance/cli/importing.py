@@ -20,10 +20,13 @@ from appliance.cli.installation import Installation, pass_installation
 from appliance.cli.intake import Fate, Outcome, take_all
 from appliance.cli.output import cell, print_json
 from appliance.cli.tree import walk
+from appliance.config.kinds import known_charset
+from appliance.errors import DiskFull
 from appliance.model.records import ConflictPolicy, Door, Origin
 
 MAX_WORKERS = 4
 MAX_LISTED = 1000
+REPEAT = "free some space and repeat the same command: what was taken is passed by"
 TROUBLE = (Fate.FAILED, Fate.QUARANTINED)
 
 
@@ -46,10 +49,23 @@ class Summary:
         return ExitCode.FINDINGS if any(self.counts[fate] for fate in TROUBLE) else ExitCode.OK
 
 
+def charset_option(value: str) -> str:
+    """The value, if the configuration would take it for `assumed_charset`, too; else a usage error."""
+    try:
+        return known_charset(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is {error}") from None
+
+
 @click.command("import")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--again", is_flag=True, help="Look at files that an earlier run has imported, too.")
-@click.option("--charset", default="", help="Character set of objects that declare none, such as gbk or ISO_IR 100.")
+@click.option(
+    "--charset",
+    default="",
+    callback=lambda ctx, param, value: charset_option(value),
+    help="Character set of objects that declare none, such as gbk or ISO_IR 100.",
+)
 @click.option(
     "--conflict-policy",
     type=click.Choice([policy.value for policy in ConflictPolicy]),
@@ -85,6 +101,8 @@ def import_(
     with installation.archive(writes_much=True) as archive, journal.Journal(place) as known:
         try:
             take_in(archive, paths, origin, known, again, summary)
+        except DiskFull as error:
+            raise DiskFull(f"the import stopped before its end: {error}", hint=REPEAT) from error
         finally:  # after a full disk, too: what was taken is durable
             print_summary(summary, as_json=as_json)
     ctx.exit(summary.code)

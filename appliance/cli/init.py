@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from appliance.archive.room import Archive
 from appliance.cli.installation import Installation, pass_installation
 
 
@@ -12,5 +11,5 @@ from appliance.cli.installation import Installation, pass_installation
 @pass_installation
 def init(installation: Installation) -> None:
     """Create home directory, file store and database, or bring them up to date; safe to repeat."""
-    Archive.initialise(installation.layout)
+    installation.initialise()
     click.echo(f"Initialised {installation.settings.home}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,11 +13,21 @@ from pathlib import Path
 
 import click
 
+from appliance.archive.files import DIRECTORY_MODE
 from appliance.archive.room import Archive
 from appliance.archive.settings import ArchiveSettings
 from appliance.config import Loaded, Settings, load
+from appliance.errors import ArchiveFailed, ConfigurationError, SchemaMismatch
 
 HOME_VARIABLE = "APPLIANCE__HOME"
+UNUSABLE: Mapping[int, str] = {
+    errno.EACCES: "run it as a user who may write there (or root), or name another home by --home",
+    errno.EPERM: "run it as a user who may write there (or root), or name another home by --home",
+    errno.ENOENT: "make or mount the directory above it, or name another home by --home",
+    errno.ENOTDIR: "name another home by --home",
+    errno.EEXIST: "name another home by --home",
+    errno.EROFS: "mount it for writing, or name another home by --home",
+}
 
 
 @dataclass
@@ -56,9 +68,30 @@ class Installation:
         """Where the rooms publish their numbers."""
         return self.settings.runtime_directory
 
+    def make_home(self) -> None:
+        """Make the home directory; safe to repeat. Raises ConfigurationError where it cannot be made."""
+        home = self.settings.home
+        with usable(home):
+            home.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+
+    def initialise(self) -> None:
+        """Make or complete home, file store and database; safe to repeat. Raises ConfigurationError, ArchiveError."""
+        self.make_home()
+        with usable(self.settings.home):
+            Archive.initialise(self.layout)
+
+    def require_database(self) -> None:
+        """Raise SchemaMismatch that names the home when it holds no database."""
+        if not self.layout.database.is_file():
+            init = shlex.join(["appliance", *self.command("init")])
+            raise SchemaMismatch(
+                f"there is no database in {self.settings.home} yet", hint=f"run: {init}, or name another home by --home"
+            )
+
     @contextmanager
     def archive(self, *, writes_much: bool = False) -> Iterator[Archive]:
         """The archive, open for one command. Raises SchemaMismatch when it was not initialised."""
+        self.require_database()
         archive = Archive.open(self.layout, "cli", housekeeping=writes_much)
         try:
             yield archive
@@ -70,6 +103,19 @@ class Installation:
         chosen = [] if self.config is None else ["--config", str(self.config.absolute())]
         home = self.environ.get(HOME_VARIABLE)
         return [*chosen, *(["--home", home] if home else []), verb]
+
+
+@contextmanager
+def usable(home: Path) -> Iterator[None]:
+    """Turn errors that the administrator of `home` can mend into ConfigurationError."""
+    try:
+        yield
+    except (OSError, ArchiveFailed) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        number = (cause.errno or 0) if isinstance(cause, OSError) else 0
+        if number not in UNUSABLE:
+            raise
+        raise ConfigurationError(f"{home} cannot be used: {os.strerror(number)}", hint=UNUSABLE[number]) from error
 
 
 pass_installation = click.make_pass_decorator(Installation)

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 import click
 
-from appliance.cli.deliveries import COLUMNS, event_facts
+from appliance.cli.deliveries import COLUMNS, event_facts, outbox_of
 from appliance.cli.installation import Installation, pass_installation
-from appliance.cli.output import print_facts, print_json, print_rows, timed
+from appliance.cli.output import counted, print_facts, print_json, print_rows, timed
 
 STATES = ("pending", "leased", "delivered", "dead", "buried")
-STATISTICS = ("sink", "pending", "leased", "delivered", "dead", "oldest_seconds", "breaker", "reason")
+STATISTICS = ("sink", "pending", "leased", "delivered", "dead", "buried", "oldest_seconds", "breaker", "reason")
 
 sink_option = click.option("--sink", default="", help="Only this sink [default: every sink].")
 events_argument = click.argument("event_ids", metavar="EVENT...", nargs=-1, type=int)
@@ -33,7 +33,7 @@ def outbox() -> None:
 @pass_installation
 def list_(installation: Installation, sink: str, state: str | None, limit: int, offset: int, as_json: bool) -> None:
     """List deliveries, oldest event first."""
-    with installation.archive() as archive:
+    with outbox_of(installation, sink) as archive:
         found = archive.outbox.list(sink=sink, state=state or "", limit=limit, offset=offset)
     print_rows([timed(row) for row in found], COLUMNS, as_json=as_json, empty="There is no such delivery.")
 
@@ -65,9 +65,9 @@ def retry(installation: Installation, event_ids: tuple[int, ...], every: bool, s
     """Try waiting and dead deliveries again now; dead ones start with no attempts counted."""
     if bool(event_ids) == every:
         raise click.UsageError("Name events, or say --all.")
-    with installation.archive() as archive:
+    with outbox_of(installation, sink, event_ids) as archive:
         count = archive.outbox.retry(None if every else event_ids, sink=sink)
-    click.echo(f"{count} deliveries are due now.")
+    click.echo(f"{deliveries(count)} due now.")
 
 
 @outbox.command()
@@ -77,9 +77,9 @@ def retry(installation: Installation, event_ids: tuple[int, ...], every: bool, s
 @pass_installation
 def bury(installation: Installation, event_ids: tuple[int, ...], reason: str, sink: str) -> None:
     """Give deliveries up for good; they stay listed and never count as delivered."""
-    with installation.archive() as archive:
+    with outbox_of(installation, sink, event_ids) as archive:
         count = archive.outbox.bury(event_ids, sink=sink, reason=reason)
-    click.echo(f"{count} deliveries are buried.")
+    click.echo(f"{deliveries(count)} buried.")
 
 
 @outbox.command()
@@ -101,16 +101,16 @@ def replay(
     if not (event_ids or study_uid or since or every):
         raise click.UsageError("Name events, --study, --since or --all.")
     after = 0 if since is None else int(since.replace(tzinfo=UTC).timestamp() * 1_000_000)
-    with installation.archive() as archive:
+    with outbox_of(installation, sink, event_ids, study_uid) as archive:
         count = archive.outbox.replay(event_ids or None, sink=sink, study_uid=study_uid, since=after)
-    click.echo(f"{count} deliveries are sent once more.")
+    click.echo(f"{deliveries(count)} sent once more.")
 
 
 @outbox.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object: sink to numbers.")
 @pass_installation
 def stats(installation: Installation, as_json: bool) -> None:
-    """Show each sink's numbers: pending, leased, delivered, dead, the oldest's age, the breaker."""
+    """Show each sink's numbers: what waits, what is done, the oldest's age, the breaker."""
     with installation.archive() as archive:
         numbers = {name: dataclasses.asdict(found) for name, found in archive.outbox.stats().items()}
     if as_json:
@@ -118,3 +118,8 @@ def stats(installation: Installation, as_json: bool) -> None:
     else:
         rows = [{"sink": name, **found} for name, found in numbers.items()]
         print_rows(rows, STATISTICS, as_json=False, empty="No sink is registered.")
+
+
+def deliveries(count: int) -> str:
+    """A number of deliveries as the beginning of a sentence."""
+    return counted(count, "delivery is", "deliveries are")

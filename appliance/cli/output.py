@@ -86,6 +86,11 @@ def _is_time(name: str) -> bool:
     return name.endswith("_at") or name in TIMES
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """A number with its noun: 1 file, 2 files."""
+    return f"{count} {one if count == 1 else many}"
+
+
 def size(count: int) -> str:
     """A number of bytes for people: 1.5 GiB."""
     amount = float(count)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from appliance.cli.installation import Installation, pass_installation
+from appliance.cli.new_file import new_file
 from appliance.cli.output import print_facts, print_rows, timed
 
 COLUMNS = ("id", "received_at", "source_ae", "source_address", "size", "reason")
@@ -41,12 +42,10 @@ def show(installation: Installation, entry_id: int, as_json: bool) -> None:
 
 @quarantine.command()
 @click.argument("entry_id", metavar="ID", type=int)
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path), callback=new_file)
 @pass_installation
 def export(installation: Installation, entry_id: int, path: Path) -> None:
-    """Copy one quarantined object to PATH as it came; an existing file is not overwritten."""
-    if path.exists():
-        raise click.BadParameter(f"{path} exists already", param_hint="PATH")
+    """Write one quarantined object to the new file PATH: our file header (group 2), then the bytes as they came."""
     with installation.archive() as archive:
         archive.quarantine.export(entry_id, path)
     click.echo(f"Exported to {path}")

@@ -9,6 +9,7 @@ from appliance.cli.exit_codes import ExitCode
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
 STEADY_SECONDS = 60.0
+PATIENCE = 5
 HOPELESS = frozenset({ExitCode.CONFIGURATION, ExitCode.USAGE})
 
 
@@ -28,9 +29,9 @@ class History:
         return min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self.failures - 1, 10)) if self.failures else 0.0
 
 
-def hopeless(code: int) -> bool:
-    """Whether a restart cannot help, because the configuration has to be changed first."""
-    return code in HOPELESS
+def hopeless(code: int, failures: int = 0) -> bool:
+    """Whether a restart cannot help: the configuration is wrong, or `failures` quick ends in a row said "not now"."""
+    return code in HOPELESS or (code == ExitCode.TEMPORARY and failures >= PATIENCE)
 
 
 def ending(code: int) -> str:

@@ -9,6 +9,7 @@ import click
 from appliance.cli.death import SUPERVISOR_VARIABLE, leave_with_supervisor
 from appliance.cli.installation import Installation, pass_installation
 from appliance.config import Settings
+from appliance.lifecycle import sole_process
 
 
 @click.command()
@@ -42,6 +43,9 @@ def sync(ctx: click.Context, installation: Installation) -> None:
 
 
 def enter(ctx: click.Context, main: Callable[[Settings], int], installation: Installation) -> None:
-    """Run a room's main and pass its exit code on."""
+    """Run a room's main, the only one of its home, and pass its exit code on. Raises AlreadyRunning."""
     leave_with_supervisor(installation.environ.get(SUPERVISOR_VARIABLE, ""))
-    ctx.exit(main(installation.settings))
+    installation.require_database()
+    with sole_process(installation.settings.home, str(ctx.info_name)):
+        code = main(installation.settings)
+    ctx.exit(code)

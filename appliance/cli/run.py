@@ -7,26 +7,29 @@ import shutil
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 import click
 
-from appliance.archive.room import Archive
 from appliance.cli import sample as samples
 from appliance.cli.exit_codes import ExitCode
 from appliance.cli.installation import Installation, pass_installation
-from appliance.cli.status import living
+from appliance.cli.status import ROOMS, living
 from appliance.cli.supervisor import Plan, Supervisor
 from appliance.clock import SystemClock
 from appliance.config import Settings
-from appliance.errors import ApplianceError
+from appliance.errors import AlreadyRunning, ApplianceError
+from appliance.lifecycle import sole_process
 
 TICK_SECONDS = 0.2
 WEB_GRACE = 35.0
 SYNC_GRACE = 30.0
 SPARE_SECONDS = 5.0
+LEFTOVER_SECONDS = 3.0
 
 
 @dataclass
@@ -52,7 +55,30 @@ def run(ctx: click.Context, installation: Installation, with_sample: bool) -> No
     """Run all rooms until Ctrl-C: receive, serve, forward. Initialises the home directory when needed."""
     interrupts = Interrupts()
     interrupts.install()
-    Archive.initialise(installation.layout)
+    installation.make_home()
+    with sole_process(installation.settings.home, "run"):
+        check_unserved(installation.settings.home, lambda: interrupts.count > 0)
+        installation.initialise()
+        code = supervise(installation, interrupts, with_sample)
+    ctx.exit(code)
+
+
+def check_unserved(home: Path, hurry: Callable[[], bool], seconds: float = LEFTOVER_SECONDS) -> None:
+    """Raise AlreadyRunning when a room of `home` runs; rooms of a `run` that was killed get `seconds` to end."""
+    deadline = time.monotonic() + seconds
+    for room in ROOMS:
+        while True:
+            try:
+                with sole_process(home, room):
+                    break
+            except AlreadyRunning:
+                if hurry() or time.monotonic() >= deadline:
+                    raise
+            wait(TICK_SECONDS)
+
+
+def supervise(installation: Installation, interrupts: Interrupts, with_sample: bool) -> int:
+    """Run the rooms until a signal, or until one cannot run; returns the exit code."""
     supervisor = Supervisor(plans(installation), installation.environ, SystemClock(), say)
     welcome = Welcome(installation, with_sample)
     code: int | None = None
@@ -66,7 +92,7 @@ def run(ctx: click.Context, installation: Installation, with_sample: bool) -> No
             say("Stopping: the door closes first, then deliveries finish. Ctrl-C again ends at once.")
         supervisor.stop(hurry=lambda: interrupts.count > 1)
     say("Stopped.")
-    ctx.exit(ExitCode.OK if code is None else code)
+    return ExitCode.OK if code is None else code
 
 
 def plans(installation: Installation) -> list[Plan]:

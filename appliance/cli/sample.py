@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from appliance.cli.installation import Installation, pass_installation
+from appliance.cli.output import counted
 from appliance.config import Settings
 
 CALLING_AE = "SAMPLE"
@@ -19,7 +20,7 @@ MARKER = "sample-sent"
 def sample(installation: Installation) -> None:
     """Send a synthetic sample study to this appliance by C-STORE; a second time changes nothing."""
     count = send(installation.settings)
-    click.echo(f"Sent {count} sample images.")
+    click.echo(f"Sent {counted(count, 'sample image', 'sample images')}.")
 
 
 def send(settings: Settings) -> int:

@@ -18,9 +18,9 @@ from appliance.cli.output import moment, print_facts, print_json, print_rows, si
 from appliance.lifecycle import read_rooms
 
 ROOMS = ("scp", "web", "sync")
-SINK_COLUMNS = ("sink", "pending", "leased", "delivered", "dead", "oldest_seconds", "breaker")
+SINK_COLUMNS = ("sink", "pending", "leased", "delivered", "dead", "buried", "oldest_seconds", "breaker", "reason")
 ENDING = ("draining", "stopped")
-COUNTS = ("studies", "series", "instances", "quarantined", "conflicts")
+COUNTS = ("studies", "series", "instances", "not_held", "quarantined", "conflicts")
 
 
 @click.command()

@@ -57,7 +57,8 @@ class Supervisor:
             code = None if child.process is None else child.process.poll()
             if code is not None:
                 child.process = None
-                if hopeless(code):
+                child.history = child.history.ended(self._clock.monotonic() - child.started)
+                if hopeless(code, child.history.failures):
                     self._say(f"{child.plan.name} cannot run: {ending(code)}. See its message above.")
                     return code
                 self._put_off(child, code)
@@ -87,9 +88,7 @@ class Supervisor:
         child.started = self._clock.monotonic()
 
     def _put_off(self, child: Child, code: int) -> None:
-        now = self._clock.monotonic()
-        child.history = child.history.ended(now - child.started)
-        child.due = now + child.history.delay
+        child.due = self._clock.monotonic() + child.history.delay
         self._say(f"{child.plan.name} ended ({ending(code)}) and is restarted in {child.history.delay:g} s.")
 
     def _wait(self, process: subprocess.Popen[bytes], seconds: float, hurry: Callable[[], bool]) -> bool:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource
 
-from appliance.config.problems import Problem, configuration_error, problems_of
+from appliance.config.problems import Mistaken, Problem, known_names, problems_of
 from appliance.config.settings import ENV_DELIMITER, ENV_PREFIX, Settings
 from appliance.errors import ConfigurationError
 
@@ -41,7 +41,28 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     try:
         return Loaded(Settings(**values), origins)
     except ValidationError as error:
-        raise configuration_error(problems_of(error, origins)) from None
+        raise Mistaken(problems_of(error, origins)) from None
+
+
+def lookalikes(environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence for every variable that looks like a setting but is not read: APPLIANCE_SCP_PORT."""
+    return [sentence for variable in sorted(environ) if (sentence := _lookalike(variable))]
+
+
+def _lookalike(variable: str) -> str:
+    lone = ENV_PREFIX.removesuffix("_")
+    name = variable.upper()
+    if not name.startswith(lone) or name.startswith(ENV_PREFIX):
+        return ""
+    section, _, rest = name.removeprefix(lone).lower().partition("_")
+    rest = rest.lstrip("_")
+    if section not in Settings.model_fields:
+        return ""
+    known = not rest or rest in known_names((section,))
+    meant = ENV_PREFIX + ENV_DELIMITER.join(filter(None, (section, rest))).upper()
+    return f"{variable} is not read: " + (
+        f"did you mean {meant}?" if known else f"settings begin with {ENV_PREFIX}, with {ENV_DELIMITER} for each dot"
+    )
 
 
 class Environment(EnvSettingsSource):
@@ -91,7 +112,7 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
         if variable.upper().startswith(ENV_PREFIX) and keys[0] not in Settings.model_fields:
             unknown.append(Problem.unknown((keys[0],), {}, f"environment variable {variable}"))
     if unknown:
-        raise configuration_error(unknown)
+        raise Mistaken(unknown)
 
 
 def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:

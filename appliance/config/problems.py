@@ -52,12 +52,14 @@ class Problem:
         return f"{self.key} = {self.value}{where}: {self.wrong}"
 
 
-def configuration_error(problems: Sequence[Problem]) -> ConfigurationError:
-    """Return the error for all of them."""
-    if len(problems) == 1:
-        return ConfigurationError(str(problems[0]), hint=HINT)
-    lines = "".join(f"\n  {problem}" for problem in problems)
-    return ConfigurationError(f"the configuration has {len(problems)} mistakes:{lines}", hint=HINT)
+class Mistaken(ConfigurationError):
+    """A configuration with `problems`, at least one; the message names them all."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        several = f"the configuration has {len(problems)} mistakes:{lines}"
+        super().__init__(several if len(problems) > 1 else str(problems[0]), hint=HINT)
+        self.problems = tuple(problems)
 
 
 def problems_of(error: ValidationError, origins: Mapping[str, str]) -> list[Problem]:

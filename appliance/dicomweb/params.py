@@ -58,10 +58,8 @@ def _whole_number(name: str, value: str) -> int:
 
 
 def _limit(draft: _Draft, value: str) -> None:
-    # Zero is as good as none (PS3.18 8.3.4.4 leaves it open); the ceiling stays.
-    limit = _whole_number("limit", value)
-    if limit:
-        draft.query = replace(draft.query, limit=min(limit, draft.query.limit))
+    # PS3.18 8.3.4.4: the most results of an answer; zero asks for none, and the Warning tells how many there are.
+    draft.query = replace(draft.query, limit=min(_whole_number("limit", value), draft.query.limit))
 
 
 def _offset(draft: _Draft, value: str) -> None:

@@ -13,13 +13,11 @@ from appliance.archive.settings import ArchiveSettings
 from appliance.clock import SystemClock
 from appliance.config import Settings
 from appliance.errors import ArchiveFailed, ConfigurationError
-from appliance.sync.lock import sole_process
 from appliance.sync.retry import RetryPolicy
 from appliance.sync.sinks.registry import build
 from appliance.sync.worker import Pace, Worker
 
 ROOM = "sync"
-LOCK = "sync.lock"
 PUBLISH_SECONDS = 1.0
 EXIT_DRAINED = 0
 # EX_SOFTWARE: the archive failed, and only a fresh process knows what is on disk.
@@ -29,15 +27,15 @@ EXIT_ARCHIVE_FAILED = 70
 def main(settings: Settings) -> int:
     """Deliver until SIGTERM or SIGINT, or until the archive fails; returns the exit code.
 
-    Raises AlreadyRunning, ConfigurationError and SchemaMismatch before anything is delivered.
+    The caller sees to it that no other sync process serves this home. Raises ConfigurationError and
+    SchemaMismatch before anything is delivered.
     """
     logs.configure(settings.log.level, settings.log.format, ROOM)
     stop = lifecycle.Stop()
     stop.install()
     archive = Archive.open(ArchiveSettings(**settings.archive_values()), ROOM, housekeeping=True)
     try:
-        with sole_process(settings.home / LOCK):
-            return _Room(settings, archive, stop).run()
+        return _Room(settings, archive, stop).run()
     finally:
         archive.close()
         stop.close()

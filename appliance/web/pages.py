@@ -38,8 +38,8 @@ def study_list() -> Response:
     index = services().archive.search
     try:
         query = worklist.form_query(form)
-    except worklist.BadDate:
-        return _page("studies.html", form=form, rows=[], total=0, pages=0, mistake=True)
+    except worklist.BadEntry as mistake:
+        return _page("studies.html", form=form, rows=[], total=0, pages=0, mistake=mistake)
     total = index.count(query)
     rows = [_row(study) for study in index.find(query)]
     pages = math.ceil(total / worklist.PAGE_ROWS)
@@ -49,7 +49,7 @@ def study_list() -> Response:
         rows=rows,
         total=total,
         pages=pages,
-        mistake=False,
+        mistake=None,
         revision=index.revision(),
     )
 
@@ -72,9 +72,10 @@ def _row(study: Found) -> Mapping[str, Any]:
 
 def _badges(study: Found) -> list[Badge]:
     tools = services()
-    sent = tools.archive.custody.delivered(str(study["StudyInstanceUID"]))
+    ledger, uid = tools.archive.custody, str(study["StudyInstanceUID"])
+    sent, not_held = ledger.delivered(uid), ledger.not_held(uid)
     everywhere = dict.fromkeys(tools.archive.settings.sinks, 0) | sent
-    return worklist.badges(study, everywhere, tools.clock.now(), tools.archive.settings.timezone)
+    return worklist.badges(study, not_held, everywhere, tools.clock.now(), tools.archive.settings.timezone)
 
 
 def _page(template: str, **values: Any) -> Response:

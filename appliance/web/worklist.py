@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -21,8 +22,19 @@ FIELDS: Final = ("name", "patient_id", "accession", "date_from", "date_to", "mod
 _DAY: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 
 
-class BadDate(ValueError):
-    """A date field holds something that is no date."""
+NO_DATE: Final = "{entry} is no date; choose one, or write it as 2024-01-31."
+SWAPPED: Final = "The first date is later than the last."
+UNSEARCHABLE: Final = "A field holds something that cannot be searched for."
+MISTAKES: Final = (NO_DATE, SWAPPED, UNSEARCHABLE)
+
+
+class BadEntry(ValueError):
+    """A field of the form cannot be searched for: `text` is a sentence of the pages, filled in with `values`."""
+
+    def __init__(self, sentence: str, **values: str) -> None:
+        super().__init__(sentence)
+        self.text = sentence
+        self.values = values
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,7 @@ def read_form(arguments: Mapping[str, str]) -> Form:
 
 
 def form_query(form: Form) -> Query:
-    """Return the query of a form. Words match anywhere, in any of a name's scripts. Raises BadDate."""
+    """Return the query of a form. Words match anywhere, in any of a name's scripts. Raises BadEntry."""
     values = form.values
     words = "*".join(values["name"].split())
     asked = {
@@ -67,21 +79,28 @@ def _match(keyword: str, text: str) -> Match:
     assert attribute is not None
     try:
         return parse_match(attribute, text)
-    except ValueError as error:
-        raise BadDate(str(error)) from None
+    except ValueError:
+        raise BadEntry(UNSEARCHABLE) from None
 
 
 def _days(first: str, last: str) -> str:
     if not first and not last:
         return ""
-    return f"{_day(first)}-{_day(last)}"
+    low, high = _day(first), _day(last)
+    if low and high and low > high:
+        raise BadEntry(SWAPPED)
+    return f"{low}-{high}"
 
 
 def _day(text: str) -> str:
     found = _DAY.fullmatch(text)
-    if text and found is None:
-        raise BadDate("a date field holds something that is no date")
-    return "".join(found.groups()) if found else ""
+    if found is not None:
+        with suppress(ValueError):
+            date(*map(int, found.groups()))
+            return "".join(found.groups())
+    if text:
+        raise BadEntry(NO_DATE, entry=text)
+    return ""
 
 
 def shown_name(value: Value) -> str:
@@ -118,16 +137,23 @@ class Badge:
     values: Mapping[str, object]
 
 
-def badges(study: Mapping[str, Value], sent: Mapping[str, int], now: int, zone: str) -> list[Badge]:
+def badges(study: Mapping[str, Value], not_held: int, sent: Mapping[str, int], now: int, zone: str) -> list[Badge]:
     """Return what is to be said of a study: held, still growing, sent where.
 
-    `sent`: instances delivered, by sink; `now`: microseconds since the epoch.
+    `not_held`: instances without bytes on this box; `sent`: instances delivered, by sink; `now`:
+    microseconds since the epoch.
     """
     updated, total = int(study["updated_at"] or 0), int(study["NumberOfStudyRelatedInstances"] or 0)
-    found = [Badge("held", "held here", {})]
+    found = []
     if now - updated < RECEIVING_SECONDS * 1_000_000:
         time = shown_moment(updated, zone)[11:]
-        found = [Badge("receiving", "receiving, last image {time}", {"time": time})]
+        found.append(Badge("receiving", "receiving, last image {time}", {"time": time}))
+    if not_held:
+        found.append(
+            Badge("missing", "{held} of {total} held here", {"held": max(0, total - not_held), "total": total})
+        )
+    elif not found:
+        found.append(Badge("held", "held here", {}))
     for sink, count in sorted(sent.items()):
         values = {"sent": min(count, total), "total": total, "sink": sink}
         done = count >= total

@@ -24,7 +24,7 @@ def test_an_error_says_what_happened_and_what_to_do(kind: type[errors.ApplianceE
 
 
 def test_only_a_lack_that_passes_by_itself_is_retryable() -> None:
-    assert {kind for kind in EVERY if kind.retryable} == {errors.DiskFull, errors.Busy}
+    assert {kind for kind in EVERY if kind.retryable} == {errors.DiskFull, errors.Busy, errors.AlreadyRunning}
 
 
 def test_an_unacceptable_object_has_a_reason() -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.lifecycle import Notices, Stop, publish, read_rooms, withdraw
+from appliance.errors import AlreadyRunning
+from appliance.lifecycle import Notices, Stop, publish, read_rooms, sole_process, withdraw
 
 
 @pytest.fixture
@@ -113,3 +114,13 @@ def test_without_a_service_manager_nothing_happens(monkeypatch: pytest.MonkeyPat
     notices = Notices()
     notices.ready()
     notices.close()
+
+
+def test_a_second_holder_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
+    with sole_process(tmp_path, "sync"), sole_process(tmp_path, "scp"):
+        with pytest.raises(AlreadyRunning, match=r"\(appliance sync\)") as caught, sole_process(tmp_path, "sync"):
+            pass
+        assert caught.value.retryable
+        assert "stop it first" in caught.value.hint
+    with sole_process(tmp_path, "sync"):
+        pass

@@ -168,6 +168,7 @@ CREATE INDEX delivery_due ON delivery (sink, not_before) WHERE state = 'pending'
 CREATE INDEX delivery_leased ON delivery (sink, lease_until) WHERE state = 'leased';
 CREATE INDEX delivery_unfinished ON delivery (sink, series_key, event_id) WHERE state IN ('pending', 'leased');
 CREATE INDEX delivery_dead ON delivery (sink, event_id) WHERE state = 'dead';
+CREATE INDEX delivery_buried ON delivery (sink, event_id) WHERE state = 'buried';
 CREATE INDEX delivery_by_event ON delivery (event_id);
 
 CREATE TABLE custody (

@@ -11,8 +11,8 @@ from appliance.archive.files import DIRECTORY_MODE, DirectoryTree, fsync_directo
 from appliance.archive.outbox import Delivery
 from appliance.errors import DeliveryError
 from appliance.failpoints import failpoint
+from appliance.lifecycle import open_locked
 from appliance.sync.envelope import OBJECT, Envelope, object_path, seal
-from appliance.sync.lock import open_locked
 from appliance.sync.sinks.contract import Answer, Misconfigured, RowFault, Unreachable
 from appliance.sync.sinks.destination import destination
 from appliance.sync.sinks.lines import ROTATE_BYTES, TopicLines
@@ -55,6 +55,7 @@ class DirectorySink:
         self._tree = DirectoryTree(root)
         self._objects = ObjectFiles(self._tree)
         self._topics: dict[str, TopicLines] = {}
+        self._disk = (0, 0)
 
     def deliver(self, batch: Sequence[Delivery]) -> Mapping[int, Answer]:
         """Write records of states and images, then objects, then store records. See the contract.
@@ -79,7 +80,6 @@ class DirectorySink:
         """Close every file and give up the lock. Safe to repeat; the next delivery opens again."""
         for topic in self._topics.values():
             topic.close()
-        self._topics = {}
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -93,9 +93,18 @@ class DirectorySink:
                 self._root.mkdir(mode=DIRECTORY_MODE)
                 fsync_directory(self._root.parent)
             self._lock = _locked(self._root / LOCK)
+        if not self._same_disk():
+            self._topics = {}  # what is known of files (one whose fsync failed) is true of one disk only
         self._tree = DirectoryTree(self._root)
         self._objects = ObjectFiles(self._tree)
         self._objects.open()
+
+    def _same_disk(self) -> bool:
+        """Say whether the root is the directory that was opened last, on the same file system."""
+        with destination(OPEN):
+            found = os.stat(self._root)
+        before, self._disk = self._disk, (found.st_dev, found.st_ino)
+        return before == self._disk
 
     def _is_same_root(self) -> bool:
         """Say whether the lock held is still the one at the path: the disk may have been swapped."""

@@ -19,13 +19,15 @@ from appliance.archive.files import (
 from appliance.archive.outbox import DeliveryBlob
 from appliance.errors import DeliveryError
 from appliance.failpoints import failpoint
-from appliance.sync.sinks.contract import Misconfigured, RowFault
+from appliance.sync.sinks.contract import Misconfigured, RowFault, Unreachable
 from appliance.sync.sinks.destination import destination
 
 CHUNK_BYTES = 1 << 20
 OBJECTS = "objects"
 INCOMING = ".incoming"
 COPY = "copy an object"
+# <tenant>/<study>/<series>/<file>: the tenant's directory is there whenever the archive's disk is.
+STORE_LEVELS = 2
 
 
 class ObjectFiles:
@@ -102,6 +104,8 @@ def _source(blob: DeliveryBlob) -> BinaryIO:
     try:
         return blob.path.open("rb", buffering=0)
     except FileNotFoundError as error:
+        if not blob.path.parents[STORE_LEVELS].is_dir():
+            raise Unreachable("the archive's own disk is not there", hint="mount it") from error
         raise RowFault("the archive's file is missing", hint="appliance fsck tells more") from error
     except OSError as error:
         raise DeliveryError("could not open the archive's file") from error

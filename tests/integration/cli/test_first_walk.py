@@ -106,7 +106,7 @@ def test_the_status_has_its_keys(box: Appliance) -> None:
     status = box.status()
     assert status["ready"] is True
     assert set(status) == {
-        "version", "ready", "studies", "series", "instances", "quarantined", "conflicts",
+        "version", "ready", "studies", "series", "instances", "not_held", "quarantined", "conflicts",
         "disk", "sinks", "last_store", "rooms",
     }  # fmt: skip
     assert set(status["disk"]) == {"free_bytes", "reserve_bytes"}
@@ -115,8 +115,10 @@ def test_the_status_has_its_keys(box: Appliance) -> None:
         "leased",
         "delivered",
         "dead",
+        "buried",
         "oldest_seconds",
         "breaker",
+        "reason",
     }
     assert status["last_store"].endswith("Z")
     assert {name for name, room in status["rooms"].items() if room["alive"]} == {"scp", "web", "sync"}
@@ -128,6 +130,15 @@ def test_a_room_that_is_killed_comes_back(box: Appliance) -> None:
     wait_until(lambda: box.room_pid("scp") != before, 20)
     box.wait_ready()
     dcmtk.echoscu(box.peer)
+
+
+@pytest.mark.parametrize("verb", ["run", "scp", "web", "sync"])
+def test_a_home_that_is_served_is_refused_at_once(box: Appliance, verb: str) -> None:
+    done = box.command(verb, check=False, seconds=20)
+    assert done.returncode == 75
+    assert f"another process serves {box.home} already (appliance {verb})" in done.stderr
+    assert "stop it first" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_every_reading_verb_prints_json(box: Appliance) -> None:
@@ -154,6 +165,26 @@ def test_rooms_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
         pids = [box.room_pid(room) for room in ("scp", "web", "sync")]
         box.kill("run")
         wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 40)
+
+
+def test_run_does_not_join_a_room_that_was_started_alone(tmp_path: Path) -> None:
+    with Appliance(tmp_path / "home") as box:
+        box.command("init")
+        box.start("sync")
+        box.wait_ready("sync")
+        done = box.command("run", check=False, seconds=30)
+        assert done.returncode == 75
+        assert "(appliance sync)" in done.stderr
+        assert "restarted" not in done.stderr
+
+
+def test_run_follows_at_once_on_a_run_that_was_killed(tmp_path: Path) -> None:
+    with Appliance(tmp_path / "home") as box:
+        box.start("run")
+        box.wait_ready()
+        box.kill("run")
+        box.start("run")
+        box.wait_ready()
 
 
 def test_a_wrong_configuration_stops_at_once_with_78(tmp_path: Path) -> None:

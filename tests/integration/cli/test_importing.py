@@ -86,6 +86,13 @@ def test_an_assumed_character_set_is_used(home: Home, tmp_path: Path) -> None:
     assert "张" in str(home.json("outbox", "show", str(event["event_id"]))["payload"])
 
 
+def test_an_unknown_character_set_is_a_usage_error(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "x.dcm").write_bytes(part10(ct()))
+    result = home.run("import", "--charset", "klingon", tmp_path / "x.dcm", code=2)
+    assert "'klingon' is neither a value of Specific Character Set" in result.stderr
+    assert home.json("status", code=1)["instances"] == 0
+
+
 def test_a_full_disk_ends_the_import_and_a_later_run_goes_on(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,7 +110,8 @@ def test_a_full_disk_ends_the_import_and_a_later_run_goes_on(
 
     monkeypatch.setattr(ingest.Ingest, "receive_file", receive)
     stopped = home.run("import", disc, code=73)
-    assert "only the reserve is left" in stopped.stderr
+    assert "the import stopped before its end: only the reserve is left" in stopped.stderr
+    assert "repeat the same command" in stopped.stderr
     assert len(taken) < 12
     monkeypatch.setattr(ingest.Ingest, "receive_file", real)
     counts = home.json("import", disc)

@@ -38,7 +38,7 @@ def test_a_second_sync_process_refuses(box: Box) -> None:
     box.appliance.wait_ready("sync")
     done = box.appliance.command("sync", check=False)
     assert done.returncode == 75
-    assert "another sync process serves this home" in done.stderr
+    assert "(appliance sync)" in done.stderr
     assert "Traceback" not in done.stderr
 
 

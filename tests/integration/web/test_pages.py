@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.builders.instances import ct, series
 from tests.integration.web.client import WebClient
+from tests.partners.appliance import Appliance
 
 VOID = {"meta", "link", "img", "input", "br", "hr", "option"}
 
@@ -67,7 +68,29 @@ def test_the_list_finds_a_study_by_what_people_know(web: WebClient) -> None:
     assert link in page(web, "/?modality=us&patient_id=PAGE")
     assert "李 娜 (Li Na)" in page(web, "/?name=娜")
     assert "No study matches." in page(web, "/?name=娜&modality=MR")
-    assert "A date must be chosen" in page(web, "/?date_from=someday")
+
+
+def test_a_field_that_cannot_be_searched_for_is_named_and_nothing_else_is_said(web: WebClient) -> None:
+    for query, words in (
+        ("date_from=someday", "someday is no date"),
+        ("date_to=2024-02-31", "2024-02-31 is no date"),
+        ("date_from=2024-02-02&date_to=2024-02-01", "The first date is later than the last."),
+    ):
+        text = page(web, f"/?{query}")
+        assert words in text
+        assert "No study matches." not in text
+        assert "Nothing has arrived" not in text
+
+
+def test_a_study_whose_bytes_are_gone_is_not_called_held(web: WebClient, appliance: Appliance) -> None:
+    slices = list(series(2, PatientID="LOST-BYTES"))
+    web.keep(*slices)
+    next((appliance.home / "archive").rglob(f"*{slices[0].StudyInstanceUID}/**/*.dcm")).unlink()
+    appliance.command("fsck", "--repair", check=False)
+    for path in ("/?patient_id=LOST-BYTES", f"/studies/{slices[0].StudyInstanceUID}"):
+        text = page(web, path)
+        assert "1 of 2 held here" in text
+        assert ">held here<" not in text
 
 
 def test_the_list_has_pages(web: WebClient) -> None:
@@ -79,6 +102,11 @@ def test_the_list_has_pages(web: WebClient) -> None:
     assert 'href="/?patient_id=PAGING&amp;page=2"' in first
     second = page(web, "/?patient_id=PAGING&page=2")
     assert second.count('href="/studies/') == 1
+    beyond = page(web, "/?patient_id=PAGING&page=99")
+    assert "There is no page 99." in beyond
+    assert 'href="/?patient_id=PAGING&amp;page=2"' in beyond
+    assert "No study matches." not in beyond
+    assert "Nothing has arrived" not in page(web, "/?page=99999")
 
 
 def test_a_study_page_shows_its_series_and_where_to_get_them(web: WebClient) -> None:

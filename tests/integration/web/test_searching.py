@@ -90,6 +90,9 @@ def test_a_limited_answer_says_how_many_remain(web: WebClient) -> None:
         '299 dicom-edge-appliance "There are 2 additional results that can be requested"'
     )
     assert "Warning" not in web.get("/dicom-web/studies?PatientID=MANY&limit=1&offset=2").headers
+    none = web.get("/dicom-web/studies?PatientID=MANY&limit=0")
+    assert (none.status_code, none.json()) == (200, [])
+    assert "There are 3 additional results" in none.headers["Warning"]
 
 
 def test_literal_matching_only_is_warned_about(web: WebClient) -> None:

@@ -19,6 +19,7 @@ DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "cli.md"
         (errors.ConfigurationError("x"), 78),
         (errors.SchemaMismatch("x"), 78),
         (errors.NotFound("x"), 66),
+        (errors.AlreadyRunning("x"), 75),
         (errors.Unparseable("x"), 65),
         (errors.DiskFull("x"), 73),
         (errors.ArchiveFailed("x"), 74),

@@ -43,6 +43,14 @@ def test_an_operating_system_error_names_its_file() -> None:
     assert "Permission denied: /var/lib/x" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.EACCES, "own user"), (errno.ENOENT, "directory has to be there"), (errno.EIO, "check disk and rights")],
+)
+def test_an_operating_system_error_has_a_hint_of_its_own(number: int, words: str) -> None:
+    assert words in failing(OSError(number, "x", "/y")).stderr
+
+
 def test_an_interrupt_is_130() -> None:
     assert failing(KeyboardInterrupt()).exit_code == 130
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from appliance.cli.output import cell, moment, print_facts, print_rows, size, table
+from appliance.cli.output import cell, counted, moment, print_facts, print_rows, size, table
 
 
 def test_what_came_from_the_network_cannot_steer_the_terminal() -> None:
@@ -35,6 +35,10 @@ def test_moments_are_utc_to_the_millisecond() -> None:
 )
 def test_sizes_read_well(count: int, text: str) -> None:
     assert size(count) == text
+
+
+def test_one_is_not_many() -> None:
+    assert [counted(count, "file", "files") for count in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
 
 
 def test_json_lists_whole_rows(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.cli.restart import PATIENCE
 from appliance.cli.supervisor import Plan, Supervisor
 from appliance.clock import SystemClock
 from tests.clocks import FakeClock
@@ -90,6 +91,19 @@ def test_a_configuration_error_is_not_retried() -> None:
     supervisor, said = make(plan("web", "raise SystemExit(78)"))
     assert wait_until(supervisor.tend) == 78
     assert "web cannot run" in said[0]
+    supervisor.stop()
+
+
+def test_a_room_that_another_process_serves_is_not_tried_for_ever() -> None:
+    clock = FakeClock()
+    supervisor, said = make(plan("scp", "raise SystemExit(75)"), clock=clock)
+
+    def tended() -> int | None:
+        clock.advance(0.1)
+        return supervisor.tend()
+
+    assert wait_until(tended) == 75
+    assert len(said) == PATIENCE
     supervisor.stop()
 
 

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from appliance.config import Settings, load
+from appliance.config.loading import lookalikes
 from appliance.errors import ConfigurationError
 
 
@@ -93,3 +94,24 @@ def test_a_relative_home_becomes_absolute(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_settings_do_not_change_once_read() -> None:
     with pytest.raises(ValidationError):
         Settings().scp.port = 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        ("APPLIANCE_HOME", "did you mean APPLIANCE__HOME?"),
+        ("APPLIANCE_SCP_PORT", "did you mean APPLIANCE__SCP__PORT?"),
+        ("APPLIANCE_SCP__AE_TITLE", "did you mean APPLIANCE__SCP__AE_TITLE?"),
+        ("appliance_web_host", "did you mean APPLIANCE__WEB__HOST?"),
+        ("APPLIANCE_SYNC_SINKS_A_PATH", "settings begin with APPLIANCE__"),
+    ],
+)
+def test_a_variable_that_only_looks_like_a_setting_is_told(variable: str, words: str) -> None:
+    (sentence,) = lookalikes({variable: "x"})
+    assert sentence.startswith(f"{variable} is not read")
+    assert words in sentence
+
+
+def test_variables_of_others_are_nobodys_business() -> None:
+    environ = ("APPLIANCE__HOME", "APPLIANCE_SUPERVISOR", "APPLIANCE_FAILPOINTS", "APPLIANCEHOME", "HOME", "SCP_PORT")
+    assert lookalikes(dict.fromkeys(environ, "x")) == []

@@ -96,3 +96,19 @@ def test_a_secret_is_never_shown() -> None:
 
 def test_a_long_value_is_cut() -> None:
     assert len(complaint({"SCP__PORT": "9" * 5000})) < 400
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"SITE__ID": "Clinic 7"}, "a-z, 0-9 and hyphens"),
+        ({"SITE__TENANT": ".hidden"}, "no dot first"),
+        ({"WEB__HOST": "http://box/"}, "neither an IP address nor a host name"),
+        ({"SCP__PRIVATE_SOP_CLASSES": '["1..2"]'}, "digits and single dots"),
+        ({"SYNC__SINKS": '{"a b": {}}'}, "a-z, 0-9 and hyphens"),
+    ],
+)
+def test_how_a_value_is_written_is_told_in_words(variables: dict[str, str], words: str) -> None:
+    message = complaint(variables)
+    assert words in message
+    assert "pattern" not in message

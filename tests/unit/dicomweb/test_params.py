@@ -108,6 +108,6 @@ def test_a_bad_parameter_is_refused_without_repeating_its_value(text: str) -> No
 
 
 def test_limits_have_a_ceiling() -> None:
-    assert parse("limit=0").query.limit == 100
+    assert parse("limit=0").query.limit == 0
     assert parse("limit=7&offset=3").query.limit == 7
     assert parse("limit=999999").query.limit == 100

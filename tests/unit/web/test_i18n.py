@@ -10,7 +10,7 @@ from werkzeug.datastructures import LanguageAccept
 
 import appliance.web
 from appliance.web.i18n import CATALOGUES, Translator, choose_language
-from appliance.web.worklist import badges
+from appliance.web.worklist import MISTAKES, badges
 
 TEMPLATES = Path(appliance.web.__file__).parent / "templates"
 CALL = re.compile(r"_\(\s*(?:\"([^\"]*)\"|'([^']*)')")
@@ -24,13 +24,13 @@ def template_texts() -> set[str]:
 
 def badge_texts() -> set[str]:
     study: dict[str, int] = {"updated_at": 0, "NumberOfStudyRelatedInstances": 2}
-    found = [badges(study, {"a": 1, "b": 2}, now, "UTC") for now in (0, 10**12)]
+    found = [badges(study, lost, {"a": 1, "b": 2}, now, "UTC") for now in (0, 10**12) for lost in (0, 1)]
     return {badge.text for some in found for badge in some}
 
 
 @pytest.mark.parametrize("language", [language for language in CATALOGUES if language != "en"])
 def test_every_text_is_translated_and_no_translation_is_left_over(language: str) -> None:
-    assert template_texts() | badge_texts() == set(CATALOGUES[language])
+    assert template_texts() | badge_texts() | set(MISTAKES) == set(CATALOGUES[language])
 
 
 def test_translations_name_the_same_values() -> None:

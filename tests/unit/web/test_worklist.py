@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appliance.web.worklist import (
-    BadDate,
+    BadEntry,
     badges,
     form_query,
     read_form,
@@ -32,10 +32,18 @@ def test_dates_may_be_open_at_either_end() -> None:
     assert asked(date_from="2024-01-01", date_to="2024-01-31") == {"StudyDate": ("20240101", "20240131")}
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2024-13-45", "31.01.2024"])
+@pytest.mark.parametrize("text", ["yesterday", "2024-13-45", "31.01.2024", "2023-02-29", "0000-01-01"])
 def test_what_is_no_date_is_said_to_be_none(text: str) -> None:
-    with pytest.raises(BadDate):
+    with pytest.raises(BadEntry, match="is no date") as caught:
         asked(date_from=text)
+    assert caught.value.values == {"entry": text}
+
+
+def test_other_mistakes_are_not_called_dates() -> None:
+    with pytest.raises(BadEntry, match="later than the last"):
+        asked(date_from="2024-02-01", date_to="2024-01-31")
+    with pytest.raises(BadEntry, match="cannot be searched for"):
+        asked(accession="*a*b*c*d*e*f*g*h*i*")
 
 
 def test_identifiers_and_modalities() -> None:
@@ -70,7 +78,16 @@ def test_dates_and_times_are_shown_or_left_as_they_are() -> None:
 
 def test_badges_say_what_is_held_growing_and_sent() -> None:
     study: dict[str, int] = {"updated_at": 0, "NumberOfStudyRelatedInstances": 5}
-    held, partly, sent = badges(study, {"centre": 2, "disk": 7}, 61_000_000, "UTC")
+    held, partly, sent = badges(study, 0, {"centre": 2, "disk": 7}, 61_000_000, "UTC")
     assert (held.kind, partly.kind, sent.kind) == ("held", "partly", "sent")
     assert partly.values == {"sent": 2, "total": 5, "sink": "centre"}
-    assert badges(study, {}, 59_000_000, "UTC")[0].kind == "receiving"
+    assert [badge.kind for badge in badges(study, 0, {}, 59_000_000, "UTC")] == ["receiving"]
+
+
+def test_what_is_not_held_is_never_called_held() -> None:
+    study: dict[str, int] = {"updated_at": 0, "NumberOfStudyRelatedInstances": 5}
+    (missing,) = badges(study, 2, {}, 61_000_000, "UTC")
+    assert (missing.kind, missing.text, missing.values) == (
+        "missing", "{held} of {total} held here", {"held": 3, "total": 5},
+    )  # fmt: skip
+    assert [badge.kind for badge in badges(study, 5, {}, 59_000_000, "UTC")] == ["receiving", "missing"]

@@ -8,24 +8,22 @@ here, from the rows just written, so that what a sink is told is what the index 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from appliance.archive.database import Connection
+from appliance.archive.routing import queue, routes
 from appliance.archive.settings import ArchiveSettings
 from appliance.model.cloud import Context, image_record, state_record, store_record
 from appliance.model.records import Value
+from appliance.model.routes import Subject
 
-Values = Mapping[str, Value]
+Values = Mapping[str, Any]
 
 INSERT_EVENT = """
 INSERT INTO event (tenant, kind, study_uid, series_uid, sop_uid, version_id, message_key, payload,
   revision, trace_id, traceparent, created_at)
 VALUES (:tenant, :kind, :study_uid, :series_uid, :sop_uid, :version_id, :message_key, :payload,
   :revision, :trace_id, :traceparent, :created_at) RETURNING id
-"""
-
-INSERT_DELIVERIES = """
-INSERT INTO delivery (sink, event_id, series_key, state, attempts, not_before, created_at, updated_at)
-SELECT name, ?1, ?2, 'pending', 0, 0, ?3, ?3 FROM sink WHERE active = 1
 """
 
 UNTOUCHED_STATE = """
@@ -75,14 +73,22 @@ class Announcer:
             "traceparent": traceparent,
             "created_at": now,
         }
+        subject = Subject(
+            modality=series["modality"] or "",
+            ae_title=version["source_ae"],
+            sop_class_uid=version["sop_class_uid"],
+            study_date=study["cloud_study_date"],
+            received_at=study["received_at"],
+        )
+        chosen = routes(cx)
         own: dict[str, Value] = {"sop_uid": version["sop_uid"], "version_id": version_id}
         nothing: dict[str, Value] = {"sop_uid": None, "version_id": None}
         for kind, record in records.items():
             message = {"kind": kind, "payload": record.text, "message_key": record.key}
-            if kind == "state":
-                _put_state(cx, {**shared, **nothing, **message})
-            else:
-                _put(cx, {**shared, **own, **message})
+            put = _put_state if kind == "state" else _put
+            event_id = put(cx, {**shared, **(nothing if kind == "state" else own), **message})
+            series_key = f"{version['study_uid']}/{version['series_uid']}"
+            queue(cx, chosen, event_id, kind, series_key, subject, now)
         return tuple(dict.fromkeys(mark for record in records.values() for mark in record.marks))
 
 
@@ -107,15 +113,13 @@ def _one(cx: Connection, statement: str, *values: Value) -> Values:
     return dict(cx.execute(statement, values).fetchone())
 
 
-def _put_state(cx: Connection, values: Values) -> None:
+def _put_state(cx: Connection, values: Values) -> int:
     found = cx.execute(UNTOUCHED_STATE, [values[n] for n in ("tenant", "study_uid", "series_uid")]).fetchone()
     if found is None:
-        _put(cx, values)
-    else:
-        cx.execute(RENEW_STATE, {**values, "id": found[0]})
+        return _put(cx, values)
+    cx.execute(RENEW_STATE, {**values, "id": found[0]})
+    return int(found[0])
 
 
-def _put(cx: Connection, values: Values) -> None:
-    rows = cx.execute(INSERT_EVENT, values).fetchall()
-    series_key = f"{values['study_uid']}/{values['series_uid']}"
-    cx.execute(INSERT_DELIVERIES, (rows[0][0], series_key, values["created_at"]))
+def _put(cx: Connection, values: Values) -> int:
+    return int(cx.execute(INSERT_EVENT, values).fetchall()[0][0])

@@ -73,7 +73,7 @@ def _row(study: Found) -> Mapping[str, Any]:
 def _badges(study: Found) -> list[Badge]:
     tools = services()
     sent = tools.archive.custody.delivered(str(study["StudyInstanceUID"]))
-    everywhere = dict.fromkeys(tools.archive.settings.sinks, 0) | sent
+    everywhere = dict.fromkeys((route.name for route in tools.archive.settings.sinks), 0) | sent
     return worklist.badges(study, everywhere, tools.clock.now(), tools.archive.settings.timezone)
 
 

@@ -16,6 +16,9 @@ from typing import Any
 import sdnotify
 
 STALE_SECONDS = 15.0
+# The rooms that a box must have to do its work. The monitor is none of them: it only reports.
+ESSENTIAL_ROOMS = ("scp", "web", "sync")
+MONITOR = "monitor"
 _SUFFIX = ".json"
 
 

@@ -28,10 +28,13 @@ from appliance.archive.settings import ArchiveSettings
 from appliance.archive.spool import Spool
 from appliance.errors import ArchiveFailed, Misidentified, Unacceptable, Unparseable
 from appliance.failpoints import failpoint
+from appliance.logs import get_logger, writes_debug
 from appliance.model.records import Header, Origin, Result, Stored
 from appliance.model.uid import derive_trace_id
 
 CHUNK_BYTES = 1 << 20
+
+log = get_logger(__name__)
 
 
 class Arrival:
@@ -197,7 +200,11 @@ class Ingest:
             blob=blob,
             origin=spooled.origin,
         )
-        return self._committer.run(lambda cx: self._register.record(cx, content, self._held(blob, placed=placed)))
+        stored = self._committer.run(lambda cx: self._register.record(cx, content, self._held(blob, placed=placed)))
+        if writes_debug(__name__):
+            facts = {"sop_uid": stored.sop_uid, "trace_id": content.trace_id, "traceparent": spooled.origin.traceparent}
+            log.debug("stored", result=stored.result.value, **facts)
+        return stored
 
     def _held(self, blob: Blob, *, placed: bool) -> Callable[[Row], bool]:
         """Say whether a known version needs no new file: never when its own path was just filled again."""

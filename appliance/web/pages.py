@@ -15,6 +15,7 @@ from appliance.model.matching import Query
 from appliance.model.uid import is_valid_uid
 from appliance.web import worklist
 from appliance.web.i18n import CATALOGUES, NAMES, Translator, choose_language
+from appliance.web.notices import notices
 from appliance.web.resources import ROOT
 from appliance.web.services import services
 from appliance.web.worklist import Badge
@@ -51,6 +52,7 @@ def study_list() -> Response:
         pages=pages,
         mistake=False,
         revision=index.revision(),
+        notices=notices(services().archive.outbox.stats()),
     )
 
 
@@ -73,7 +75,7 @@ def _row(study: Found) -> Mapping[str, Any]:
 def _badges(study: Found) -> list[Badge]:
     tools = services()
     sent = tools.archive.custody.delivered(str(study["StudyInstanceUID"]))
-    everywhere = dict.fromkeys((route.name for route in tools.archive.settings.sinks), 0) | sent
+    everywhere = dict.fromkeys((route.name for route in tools.archive.settings.sinks if "object" in route.kinds), 0) | sent
     return worklist.badges(study, everywhere, tools.clock.now(), tools.archive.settings.timezone)
 
 

@@ -48,6 +48,13 @@ NAMES: tuple[str, ...] = (
     "directory.before_lines",
     "directory.lines_written",
     "directory.after_lines",
+    "kafka.before_send",
+    "kafka.after_send",
+    "kafka.after_answers",
+    "stow.before_send",
+    "stow.after_answer",
+    "stow.before_piece",
+    "stow.after_piece",
 )
 
 _REGISTERED = frozenset(NAMES)

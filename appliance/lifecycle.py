@@ -20,6 +20,9 @@ import sdnotify
 from appliance.errors import AlreadyRunning
 
 STALE_SECONDS = 15.0
+# The rooms that a box must have to do its work. The monitor is none of them: it only reports.
+ESSENTIAL_ROOMS = ("scp", "web", "sync")
+MONITOR = "monitor"
 _SUFFIX = ".json"
 _LOCK_MODE = 0o640
 

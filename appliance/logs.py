@@ -20,6 +20,8 @@ Format = Literal["console", "json"]
 LIBRARY_LEVELS = {
     "pynetdicom": logging.WARNING,
     "pydicom": logging.CRITICAL,
+    # Prints whole records at DEBUG; what fails comes as an error of the sink, without its text.
+    "kafka": logging.CRITICAL,
     "py.warnings": logging.CRITICAL,
     "waitress": logging.WARNING,
     "werkzeug": logging.WARNING,
@@ -59,6 +61,11 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """Return the logger of a module: a short constant sentence, then facts as keyword arguments."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
+
+
+def writes_debug(name: str) -> bool:
+    """Say whether DEBUG lines of a module are written; to be asked first where there is one per object."""
+    return logging.getLogger(name).isEnabledFor(logging.DEBUG)
 
 
 def _common(room: str) -> list[Processor]:

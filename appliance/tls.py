@@ -1,4 +1,4 @@
-"""TLS for the doors, after RFC 9325 (BCP 195) and the profile of PS3.15 B.9."""
+"""TLS for the doors and for what the box calls, after RFC 9325 (BCP 195) and the profile of PS3.15 B.9."""
 
 from __future__ import annotations
 
@@ -31,6 +31,28 @@ def server_context(certificate: Path, key: Path, ca: Path | None, *, require_cli
         _load_authorities(context, ca)
         context.verify_mode = ssl.CERT_REQUIRED if require_client else ssl.CERT_OPTIONAL
     return context
+
+
+def client_context(certificate: Path | None, key: Path | None, ca: Path | None) -> ssl.SSLContext:
+    """Return a context that accepts servers of `ca` (PEM; None: the system's authorities), by their name.
+
+    With `certificate` and `key` (PEM) it shows them when asked; `renew` reads them again. Raises
+    ConfigurationError as `server_context` does.
+    """
+    context = ssl.create_default_context() if ca is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    renew(context, certificate, key, ca)
+    return context
+
+
+def renew(context: ssl.SSLContext, certificate: Path | None, key: Path | None, ca: Path | None) -> None:
+    """Read the files of a client context again, for the connections to come. Raises ConfigurationError."""
+    if ca is not None:
+        _load_authorities(context, ca)
+    if certificate is not None and key is not None:
+        _load_own(context, certificate, key)
 
 
 def _load_own(context: ssl.SSLContext, certificate: Path, key: Path) -> None:

@@ -9,13 +9,14 @@ from appliance.archive.room import Archive
 from appliance.archive.settings import ArchiveSettings
 from appliance.clock import Clock
 from appliance.model.records import ConflictPolicy, Door, Origin
+from appliance.model.routes import Route
 
 SINK = "outbound"
 
 
 def small_settings(home: Path, **overrides: Any) -> ArchiveSettings:
     """Return settings without reserve or ballast and with one sink; `overrides` by field name."""
-    values: dict[str, Any] = {"reserve_bytes": 0, "ballast_bytes": 0, "sinks": (SINK,)}
+    values: dict[str, Any] = {"reserve_bytes": 0, "ballast_bytes": 0, "sinks": (Route(SINK),)}
     return ArchiveSettings(home=home, **{**values, **overrides})
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.clocks import FakeClock
 
 ROOT = Path(__file__).parent
-FOLDER_MARKS = {"crash": "serial", "memory": "serial", "benchmarks": "full"}
+FOLDER_MARKS = {"crash": "serial", "memory": "serial", "soak": "serial", "benchmarks": "full"}
 
 # No deadline: two workers share the machine with the programs they start.
 hypothesis.settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)

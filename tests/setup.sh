@@ -1,15 +1,20 @@
 #!/bin/sh
-# Installs the programs the tests talk to, and leaves none of them running as a service.
+# Installs the programs the tests talk to, and leaves none of them running as a service; fetches Apache Kafka.
 # Without root it names what is missing and fails: a test that cannot run is not a test that passes.
 set -eu
 
-PACKAGES="dcmtk orthanc orthanc-dicomweb strace"
-SERVICES="orthanc"
+PACKAGES="dcmtk orthanc orthanc-dicomweb strace mosquitto maven"
+SERVICES="orthanc mosquitto"
 PYTHON="${PYTHON:-python3}"
 POLICY=/usr/sbin/policy-rc.d
 
 installed() {
     dpkg-query --show --showformat='${Status}' "$1" 2>/dev/null | grep -q '^install ok installed$'
+}
+
+# No package of Debian holds Kafka (maven brings the Java it runs on): its jars come from Maven Central, once, into a cache outside this tree.
+fetch_kafka() {
+    (cd "$(dirname "$0")/.." && "$PYTHON" -m tests.partners.kafka_jars)
 }
 
 missing=""
@@ -19,7 +24,10 @@ done
 if ! "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null && ! "$PYTHON" -m virtualenv --version >/dev/null 2>&1; then
     missing="$missing python3-venv"
 fi
-[ -n "$missing" ] || exit 0
+if [ -z "$missing" ]; then
+    fetch_kafka
+    exit
+fi
 
 if ! command -v apt-get >/dev/null 2>&1; then
     echo "The tests need these programs, and there is no apt-get to install them:$missing" >&2
@@ -57,3 +65,5 @@ for service in $SERVICES; do
         ;;
     esac
 done
+
+fetch_kafka

@@ -17,6 +17,8 @@ class Fact(StrEnum):
     ACCEPTED = "accepted"
     MARKED = "marked"
     DELIVERED = "delivered"
+    PROVEN = "proven"
+    REFUTED = "refuted"
     REPAIRED = "repaired"
 
 

@@ -8,24 +8,22 @@ here, from the rows just written, so that what a sink is told is what the index 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from appliance.archive.database import Connection
+from appliance.archive.routing import queue, routes
 from appliance.archive.settings import ArchiveSettings
 from appliance.model.cloud import Context, image_record, state_record, store_record
 from appliance.model.records import Value
+from appliance.model.routes import Subject
 
-Values = Mapping[str, Value]
+Values = Mapping[str, Any]
 
 INSERT_EVENT = """
 INSERT INTO event (tenant, kind, study_uid, series_uid, sop_uid, version_id, message_key, payload,
   revision, trace_id, traceparent, created_at)
 VALUES (:tenant, :kind, :study_uid, :series_uid, :sop_uid, :version_id, :message_key, :payload,
   :revision, :trace_id, :traceparent, :created_at) RETURNING id
-"""
-
-INSERT_DELIVERIES = """
-INSERT INTO delivery (sink, event_id, series_key, state, attempts, not_before, created_at, updated_at)
-SELECT name, ?1, ?2, 'pending', 0, 0, ?3, ?3 FROM sink WHERE active = 1
 """
 
 SERIES = "SELECT * FROM series WHERE tenant = ? AND study_uid = ? AND series_uid = ?"
@@ -63,14 +61,16 @@ class Announcer:
             "object": store_record(context, study, instance, version),
         }
         shared = _shared(context, series, version["trace_id"], traceparent)
+        subject = _subject(study, series, version)
+        chosen = routes(cx)
         own: dict[str, Value] = {"sop_uid": version["sop_uid"], "version_id": version_id}
         nothing: dict[str, Value] = {"sop_uid": None, "version_id": None}
         for kind, record in records.items():
             message = {"kind": kind, "payload": record.text, "message_key": record.key}
-            if kind == "state":
-                _put_state(cx, {**shared, **nothing, **message})
-            else:
-                _put(cx, {**shared, **own, **message})
+            put = _put_state if kind == "state" else _put
+            event_id = put(cx, {**shared, **(nothing if kind == "state" else own), **message})
+            series_key = f"{version['study_uid']}/{version['series_uid']}"
+            queue(cx, chosen, event_id, kind, series_key, subject, now)
         return tuple(dict.fromkeys(mark for record in records.values() for mark in record.marks))
 
     def announce_series(
@@ -85,12 +85,14 @@ class Announcer:
         if series is None:
             return
         study = _one(cx, "SELECT * FROM study WHERE tenant = ? AND study_uid = ?", *keys[:2])
-        trace_id = _one(cx, "SELECT trace_id FROM version WHERE id = ?", version_id)["trace_id"]
+        version = _one(cx, "SELECT * FROM version WHERE id = ?", version_id)
         context = self._context(revision, now)
         record = state_record(context, study, dict(series))
         message = {"kind": "state", "sop_uid": None, "version_id": None, "payload": record.text}
-        shared = _shared(context, dict(series), str(trace_id), traceparent)
-        _put_state(cx, {**shared, **message, "message_key": record.key})
+        shared = _shared(context, dict(series), version["trace_id"], traceparent)
+        event_id = _put_state(cx, {**shared, **message, "message_key": record.key})
+        subject = _subject(study, dict(series), version)
+        queue(cx, routes(cx), event_id, "state", "/".join(left), subject, now)
 
     def _context(self, revision: int, now: int) -> Context:
         settings = self._settings
@@ -109,6 +111,16 @@ def _shared(context: Context, series: Values, trace_id: Value, traceparent: str)
     }
 
 
+def _subject(study: Values, series: Values, version: Values) -> Subject:
+    return Subject(
+        modality=series["modality"] or "",
+        ae_title=version["source_ae"],
+        sop_class_uid=version["sop_class_uid"],
+        study_date=study["cloud_study_date"],
+        received_at=study["received_at"],
+    )
+
+
 def _rows(cx: Connection, version_id: int) -> tuple[Values, Values, Values, Values]:
     version = _one(cx, "SELECT * FROM version WHERE id = ?", version_id)
     tenant, study, series, sop = (version[n] for n in ("tenant", "study_uid", "series_uid", "sop_uid"))
@@ -124,15 +136,13 @@ def _one(cx: Connection, statement: str, *values: Value) -> Values:
     return dict(cx.execute(statement, values).fetchone())
 
 
-def _put_state(cx: Connection, values: Values) -> None:
+def _put_state(cx: Connection, values: Values) -> int:
     found = cx.execute(UNTOUCHED_STATE, [values[n] for n in ("tenant", "study_uid", "series_uid")]).fetchone()
     if found is None:
-        _put(cx, values)
-    else:
-        cx.execute(RENEW_STATE, {**values, "id": found[0]})
+        return _put(cx, values)
+    cx.execute(RENEW_STATE, {**values, "id": found[0]})
+    return int(found[0])
 
 
-def _put(cx: Connection, values: Values) -> None:
-    rows = cx.execute(INSERT_EVENT, values).fetchall()
-    series_key = f"{values['study_uid']}/{values['series_uid']}"
-    cx.execute(INSERT_DELIVERIES, (rows[0][0], series_key, values["created_at"]))
+def _put(cx: Connection, values: Values) -> int:
+    return int(cx.execute(INSERT_EVENT, values).fetchall()[0][0])

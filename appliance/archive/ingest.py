@@ -28,10 +28,13 @@ from appliance.archive.settings import ArchiveSettings
 from appliance.archive.spool import Spool
 from appliance.errors import ApplianceError, ArchiveFailed, Misidentified, Unacceptable, Unparseable
 from appliance.failpoints import failpoint
+from appliance.logs import get_logger, writes_debug
 from appliance.model.records import Header, Origin, Result, Stored
 from appliance.model.uid import derive_trace_id
 
 CHUNK_BYTES = 1 << 20
+
+log = get_logger(__name__)
 
 
 class Arrival:
@@ -216,6 +219,9 @@ class Ingest:
             self._placement.withdraw(path)  # another door committed the same bytes in the meantime
         if stored.result is Result.RESTORED and lost is not None and lost["blob_path"] not in (None, path):
             self._placement.set_aside(lost["blob_path"])
+        if writes_debug(__name__):
+            facts = {"sop_uid": stored.sop_uid, "trace_id": content.trace_id, "traceparent": content.origin.traceparent}
+            log.debug("stored", result=stored.result.value, **facts)
         return stored
 
     def _record_duplicate(self, content: Content, holds: Callable[[Row], bool]) -> Stored | None:

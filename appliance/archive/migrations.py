@@ -18,8 +18,8 @@ from appliance.archive.database import Database, connect, translated
 from appliance.clock import Clock
 from appliance.errors import ConfigurationError, SchemaMismatch
 
-SCHEMA_VERSION = 1
-COMPATIBLE_FROM = 1
+SCHEMA_VERSION = 2
+COMPATIBLE_FROM = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +116,15 @@ def _statements(name: str) -> list[str]:
     return [statement for statement in "\n".join(lines).split(";") if statement.strip()]
 
 
-def _first(database: UtilsDatabase) -> None:
-    for statement in _statements("0001.sql"):
-        database.execute(statement)
+def _from_file(name: str) -> Callable[[UtilsDatabase], None]:
+    def step(database: UtilsDatabase) -> None:
+        for statement in _statements(name):
+            database.execute(statement)
+
+    return step
 
 
-STEPS: tuple[tuple[str, Callable[[UtilsDatabase], None]], ...] = (("0001_first", _first),)
+STEPS: tuple[tuple[str, Callable[[UtilsDatabase], None]], ...] = (
+    ("0001_first", _from_file("0001.sql")),
+    ("0002_routes", _from_file("0002.sql")),
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from appliance.archive.database import Database
+from appliance.archive.intake import Intake, measure
 from appliance.archive.reserve import Disk, Reserve
 
 COUNTED = """
@@ -48,6 +49,11 @@ class Numbers:
         with self._database.read() as cx:
             row = cx.execute(COUNTED, {"tenant": self._tenant}).fetchone()
         return Counts(**dict(row))
+
+    def intake(self, now: int) -> Intake:
+        """Measure what has arrived lately; `now` is in microseconds since 1970, UTC."""
+        with self._database.read() as cx:
+            return measure(cx, self._tenant, now)
 
     def disk(self) -> Disk:
         """Measure the archive's file system now."""

@@ -18,9 +18,11 @@ from appliance.archive import custody
 from appliance.archive.custody import Fact
 from appliance.archive.database import Connection, Database, Row
 from appliance.archive.outbox_desk import OutboxDesk
+from appliance.archive.routing import backfill, routes
 from appliance.clock import Clock
 from appliance.errors import ArchiveError
 from appliance.failpoints import failpoint
+from appliance.model.routes import Route
 
 MICROSECONDS = 1_000_000
 EMPTY_ROW_BYTES = 256
@@ -29,16 +31,17 @@ EMPTY_ROW_BYTES = 256
 HORIZON_SECONDS = 2 * 3600
 
 CLAIMABLE = """
-SELECT d.event_id, d.attempts, e.tenant, e.kind, e.study_uid, e.series_uid, e.sop_uid, e.message_key,
+SELECT d.event_id, d.attempts, d.rank, e.tenant, e.kind, e.study_uid, e.series_uid, e.sop_uid, e.message_key,
   e.payload, e.revision, e.trace_id, e.traceparent, e.created_at,
-  v.standing, v.blob_path, v.blob_offset, v.blob_length, v.file_size, v.transfer_syntax_uid, v.digest
-FROM delivery d INDEXED BY delivery_pending
+  v.standing, v.blob_path, v.blob_offset, v.blob_length, v.file_size, v.transfer_syntax_uid, v.digest,
+  v.sop_class_uid, v.source_ae
+FROM delivery d INDEXED BY delivery_claim
   CROSS JOIN event e ON e.id = d.event_id LEFT JOIN version v ON v.id = e.version_id
 WHERE d.sink = :sink AND d.state = 'pending' AND (d.not_before <= :now OR d.not_before > :horizon) AND NOT EXISTS (
   SELECT 1 FROM delivery p INDEXED BY delivery_unfinished WHERE p.sink = d.sink AND p.series_key = d.series_key
   AND p.event_id < d.event_id AND p.state IN ('pending', 'leased')
   AND (p.state = 'leased' OR (p.not_before > :now AND p.not_before <= :horizon)))
-ORDER BY d.event_id LIMIT :rows
+ORDER BY d.rank, d.event_id LIMIT :rows
 """
 
 EXPIRE = """
@@ -49,7 +52,7 @@ WHERE sink = :sink AND state = 'leased' AND (lease_until <= :now OR lease_until 
 
 SETTLE = """
 UPDATE delivery SET state = :state, attempts = attempts + :step, not_before = :not_before,
-  lease_token = NULL, lease_until = NULL, reason = :reason, updated_at = :now
+  lease_token = NULL, lease_until = NULL, reason = :reason, proof_due = :proof_due, updated_at = :now
 WHERE sink = :sink AND event_id = :event_id AND state = 'leased' AND lease_token = :token
 """
 
@@ -114,6 +117,8 @@ class Delivery:
     traceparent: str
     attempts: int
     created_at: int
+    sop_class_uid: str
+    source_ae: str
     blob: DeliveryBlob | None
 
 
@@ -134,22 +139,23 @@ class Outbox(OutboxDesk):
         super().__init__(database, tenant, clock)
         self._root = root
 
-    def register(self, names: Iterable[str]) -> None:
+    def register(self, chosen: Iterable[Route]) -> None:
         """Make exactly these sinks active. Safe to repeat, durable on return.
 
-        A sink that is new, or was away, gets a delivery for every event it has not had: adding a
-        sink to a box in service forwards all the box holds.
+        A sink that is new, was away, or takes more than before gets a delivery for every event it
+        has not had: adding a sink to a box in service forwards all the box holds.
         """
         now = self._clock.now()
         with self._database.write() as cx:
             cx.execute("UPDATE sink SET active = 0")
-            for name in names:
+            for route in chosen:
                 cx.execute(
-                    "INSERT INTO sink (name, active, breaker, reason, since, delivered, registered_at)"
-                    " VALUES (?, 1, 'closed', '', ?, 0, ?) ON CONFLICT (name) DO UPDATE SET active = 1",
-                    (name, now, now),
+                    "INSERT INTO sink (name, active, breaker, reason, since, delivered, registered_at, route, required)"
+                    " VALUES (?1, 1, 'closed', '', ?2, 0, ?2, ?3, ?4) ON CONFLICT (name) DO UPDATE"
+                    " SET active = 1, route = excluded.route, required = excluded.required",
+                    (route.name, now, route.to_json(), int(route.required)),
                 )
-                _backfill(cx, name, now)
+                backfill(cx, route, now)
 
     def claim(self, sink: str, *, rows: int, bytes_: int, lease_seconds: float) -> Lease | None:
         """Hand out the next rows of a sink, oldest first, or None when nothing is due.
@@ -175,7 +181,7 @@ class Outbox(OutboxDesk):
                 " WHERE sink = ? AND event_id = ?",
                 [(token, until, now, sink, row["event_id"]) for row in chosen],
             )
-        return Lease(token, sink, tuple(self._delivery(row) for row in chosen))
+        return Lease(token, sink, tuple(delivery_of(row, self._root) for row in chosen))
 
     def extend(self, lease: Lease, lease_seconds: float) -> None:
         """Hold the rows of a lease for another `lease_seconds` from now. Raises LeaseLost."""
@@ -198,8 +204,10 @@ class Outbox(OutboxDesk):
         by_id = {delivery.event_id: delivery for delivery in lease.deliveries}
         settled = delivered = 0
         with self._database.write() as cx:
+            proof = any(route.proof for route in routes(cx) if route.name == lease.sink)
             for outcome in outcomes:
-                if not _settle_one(cx, lease, outcome, now):
+                proof_due = now if proof and by_id[outcome.event_id].kind == "object" else None
+                if not _settle_one(cx, lease, outcome, now, proof_due):
                     continue
                 settled += 1
                 if outcome.verdict is Verdict.DELIVERED:
@@ -231,10 +239,11 @@ class Outbox(OutboxDesk):
             )
 
     def next_due(self, sink: str) -> int | None:
-        """Return when the next pending row may be tried (microseconds since epoch), None without one."""
+        """Return when the next row that waits for its time may be tried (microseconds), None without one."""
         with self._database.read() as cx:
             row = cx.execute(
-                "SELECT min(not_before) FROM delivery INDEXED BY delivery_due WHERE sink = ? AND state = 'pending'",
+                "SELECT min(not_before) FROM delivery INDEXED BY delivery_due"
+                " WHERE sink = ? AND state = 'pending' AND not_before > 0",
                 (sink,),
             ).fetchone()
         return None if row[0] is None else int(row[0])
@@ -243,21 +252,24 @@ class Outbox(OutboxDesk):
         """Return a number that differs once another process has committed; cheap enough to poll."""
         return self._database.data_version()
 
-    def _delivery(self, row: Row) -> Delivery:
-        blob = None
-        if row["kind"] == "object" and row["blob_path"] is not None:
-            blob = DeliveryBlob(
-                path=self._root / row["blob_path"],
-                offset=row["blob_offset"],
-                length=row["blob_length"],
-                file_size=row["file_size"],
-                transfer_syntax_uid=row["transfer_syntax_uid"],
-                digest=row["digest"],
-            )
-        names = ("event_id", "tenant", "kind", "study_uid", "series_uid", "sop_uid", "message_key")
-        more = ("revision", "trace_id", "traceparent", "attempts", "created_at")
-        values = {name: row[name] for name in names + more}
-        return Delivery(payload=row["payload"] or "", blob=blob, **values)
+
+def delivery_of(row: Row, root: Path) -> Delivery:
+    """Return the delivery of a joined row; `root` is the archive root that blob paths are relative to."""
+    blob = None
+    if row["kind"] == "object" and row["blob_path"] is not None:
+        blob = DeliveryBlob(
+            path=root / row["blob_path"],
+            offset=row["blob_offset"],
+            length=row["blob_length"],
+            file_size=row["file_size"],
+            transfer_syntax_uid=row["transfer_syntax_uid"],
+            digest=row["digest"],
+        )
+    names = ("event_id", "tenant", "kind", "study_uid", "series_uid", "sop_uid", "message_key")
+    more = ("revision", "trace_id", "traceparent", "attempts", "created_at")
+    values = {name: row[name] for name in names + more}
+    values |= {name: row[name] or "" for name in ("payload", "sop_class_uid", "source_ae")}
+    return Delivery(blob=blob, **values)
 
 
 def _still_current(cx: Connection, sink: str, found: list[Row], now: int) -> list[Row]:
@@ -282,10 +294,11 @@ def _within(rows: list[Row], limit: int) -> list[Row]:
     return chosen
 
 
-def _settle_one(cx: Connection, lease: Lease, outcome: Outcome, now: int) -> bool:
+def _settle_one(cx: Connection, lease: Lease, outcome: Outcome, now: int, proof_due: int | None) -> bool:
     state, step = NEXT_STATE[outcome.verdict]
     values = {
         "state": state, "step": step, "not_before": outcome.not_before, "reason": outcome.reason or None,
+        "proof_due": proof_due if outcome.verdict is Verdict.DELIVERED else None,
         "now": now, "sink": lease.sink, "event_id": outcome.event_id, "token": lease.token,
     }  # fmt: skip
     return cx.execute(SETTLE, values).rowcount == 1
@@ -297,12 +310,3 @@ def _note_delivery(cx: Connection, sink: str, delivery: Delivery, now: int) -> N
     uids = (delivery.study_uid, delivery.series_uid, delivery.sop_uid)
     detail = f"attempt {delivery.attempts + 1}"
     custody.note(cx, delivery.tenant, uids, delivery.blob.digest, Fact.DELIVERED, sink, detail, now)
-
-
-def _backfill(cx: Connection, sink: str, now: int) -> None:
-    cx.execute(
-        "INSERT INTO delivery (sink, event_id, series_key, state, attempts, not_before, created_at, updated_at)"
-        " SELECT ?1, e.id, e.study_uid || '/' || e.series_uid, 'pending', 0, 0, ?2, ?2 FROM event e"
-        " WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.sink = ?1 AND d.event_id = e.id)",
-        (sink, now),
-    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from appliance.archive.database import Database, Row
 from appliance.clock import Clock
 from appliance.errors import NotFound
+from appliance.model.routes import HURRIED
 
 MICROSECONDS = 1_000_000
 
@@ -20,7 +21,7 @@ ORDER BY d.event_id, d.sink LIMIT :limit OFFSET :offset
 """
 
 COUNTED = """
-SELECT s.name, s.active, s.breaker, s.reason, s.since, s.delivered,
+SELECT s.name, s.active, s.breaker, s.reason, s.since, s.delivered, s.required, s.held,
   (SELECT count(*) FROM delivery INDEXED BY delivery_pending WHERE sink = s.name AND state = 'pending') AS pending,
   (SELECT count(*) FROM delivery INDEXED BY delivery_leased WHERE sink = s.name AND state = 'leased') AS leased,
   (SELECT count(*) FROM delivery INDEXED BY delivery_dead WHERE sink = s.name AND state = 'dead') AS dead,
@@ -40,7 +41,11 @@ CURRENT = """event_id IN (SELECT e.id FROM event e LEFT JOIN version v ON v.id =
 
 @dataclass(frozen=True, slots=True)
 class SinkStats:
-    """One sink's numbers. `delivered` counts deliveries ever made; `oldest_seconds` is 0 when none waits."""
+    """One sink's numbers.
+
+    `delivered` counts deliveries ever made; `oldest_seconds` is 0 when none waits; `held` is the
+    operator's reason for a pause, or "".
+    """
 
     pending: int
     leased: int
@@ -51,6 +56,8 @@ class SinkStats:
     breaker: str
     reason: str
     active: bool
+    required: bool
+    held: str
 
 
 class OutboxDesk:
@@ -114,6 +121,36 @@ class OutboxDesk:
         change = "state = 'pending', not_before = 0, attempts = 0, reason = NULL"
         return self._change(change, where, event_ids, sink, "", study_uid, since)
 
+    def hold(self, sink: str, reason: str) -> None:
+        """Pause a sink until `release_hold`, for a stated reason; durable on return. Raises NotFound."""
+        self._hold(sink, reason or "held by the operator")
+
+    def release_hold(self, sink: str) -> None:
+        """End a pause. Safe to repeat. Raises NotFound."""
+        self._hold(sink, "")
+
+    def held(self, sink: str) -> str:
+        """Return the reason an operator has paused a sink for, "" when it is not paused."""
+        with self._database.read() as cx:
+            row = cx.execute("SELECT held FROM sink WHERE name = ?", (sink,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def hurry(self, study_uid: str, *, sink: str = "") -> int:
+        """Put what is still to be delivered of a study at the head of every queue, due now; return how many rows."""
+        with self._database.write() as cx:
+            return cx.execute(
+                "UPDATE delivery SET rank = ?1, not_before = 0, updated_at = ?2 WHERE state = 'pending'"
+                " AND (?3 = '' OR sink = ?3)"
+                " AND event_id IN (SELECT id FROM event WHERE tenant = ?4 AND study_uid = ?5)",
+                (HURRIED, self._clock.now(), sink, self._tenant, study_uid),
+            ).rowcount
+
+    def _hold(self, sink: str, reason: str) -> None:
+        with self._database.write() as cx:
+            changed = cx.execute("UPDATE sink SET held = ? WHERE name = ?", (reason, sink)).rowcount
+        if not changed:
+            raise NotFound(f"there is no sink {sink}", hint="appliance outbox stats names them")
+
     def stats(self) -> dict[str, SinkStats]:
         """Return every registered sink's numbers by name."""
         now = self._clock.now()
@@ -146,6 +183,6 @@ def _stats(row: Row, now: int) -> SinkStats:
     waited = max(0.0, (now - min(times)) / MICROSECONDS) if times else 0.0
     return SinkStats(
         pending=row["pending"], leased=row["leased"], delivered=row["delivered"], dead=row["dead"],
-        buried=row["buried"], oldest_seconds=round(waited, 3),
-        breaker=row["breaker"], reason=row["reason"], active=bool(row["active"]),
+        buried=row["buried"], oldest_seconds=round(waited, 3), breaker=row["breaker"], reason=row["reason"],
+        active=bool(row["active"]), required=bool(row["required"]), held=row["held"],
     )  # fmt: skip

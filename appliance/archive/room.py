@@ -20,6 +20,7 @@ from appliance.archive.housekeeping import Housekeeper
 from appliance.archive.ingest import Ingest
 from appliance.archive.numbers import Numbers
 from appliance.archive.outbox import Outbox
+from appliance.archive.proofs import Proofs
 from appliance.archive.quarantine import Quarantine
 from appliance.archive.reading import Reading
 from appliance.archive.register import Register
@@ -49,6 +50,7 @@ class Archive:
         self.quarantine = Quarantine(settings, self.database, self._committer, clock)
         self.ingest = Ingest(settings, self.database, self._committer, self._spool, self.register, self.quarantine)
         self.outbox = Outbox(self.database, settings.tenant, settings.root, clock)
+        self.proofs = Proofs(self.database, settings.tenant, settings.root, clock)
         self.conflicts = Conflicts(settings, self.database, self.register, clock)
         self.custody = Custody(self.database, settings.tenant)
         self.callers = Callers(self.database, settings.tenant, clock)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.model.routes import Route
+
 GIB = 1 << 30
 
 
@@ -22,7 +24,7 @@ class ArchiveSettings:
     max_inflated_bytes: int = 2 * GIB
     max_nesting: int = 64
     timezone: str = "UTC"
-    sinks: tuple[str, ...] = ()
+    sinks: tuple[Route, ...] = ()
 
     @property
     def root(self) -> Path:

@@ -18,12 +18,14 @@ from appliance.cli.group import Verbs
 from appliance.cli.importing import import_
 from appliance.cli.init import init
 from appliance.cli.installation import Installation
+from appliance.cli.monitor import monitor
 from appliance.cli.outbox import outbox
 from appliance.cli.quarantine import quarantine
-from appliance.cli.rooms import scp, sync, web
+from appliance.cli.rooms import scp, web
 from appliance.cli.run import run
 from appliance.cli.sample import sample
 from appliance.cli.status import status
+from appliance.cli.sync import sync
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 VERBS: tuple[click.Command, ...] = (
@@ -32,6 +34,7 @@ VERBS: tuple[click.Command, ...] = (
     scp,
     web,
     sync,
+    monitor,
     status,
     import_,
     outbox,

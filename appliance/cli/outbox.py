@@ -13,7 +13,9 @@ from appliance.cli.installation import Installation, pass_installation
 from appliance.cli.output import counted, print_facts, print_json, print_rows, timed
 
 STATES = ("pending", "leased", "delivered", "dead", "buried")
-STATISTICS = ("sink", "pending", "leased", "delivered", "dead", "buried", "oldest_seconds", "breaker", "reason")
+STATISTICS = (
+    "sink", "pending", "leased", "delivered", "dead", "buried", "oldest_seconds", "breaker", "reason", "held"
+)  # fmt: skip
 
 sink_option = click.option("--sink", default="", help="Only this sink [default: every sink].")
 events_argument = click.argument("event_ids", metavar="EVENT...", nargs=-1, type=int)
@@ -110,7 +112,7 @@ def replay(
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object: sink to numbers.")
 @pass_installation
 def stats(installation: Installation, as_json: bool) -> None:
-    """Show each sink's numbers: what waits, what is done, the oldest's age, the breaker."""
+    """Show each sink's numbers: what waits, what is done, the oldest's age, the breaker, a pause."""
     with installation.archive() as archive:
         numbers = {name: dataclasses.asdict(found) for name, found in archive.outbox.stats().items()}
     if as_json:

@@ -1,4 +1,4 @@
-"""`appliance scp|web|sync`: one room in the foreground, as a service manager or `appliance run` starts it."""
+"""`appliance scp|web`: one room in the foreground, as a service manager or `appliance run` starts it."""
 
 from __future__ import annotations
 
@@ -28,16 +28,6 @@ def scp(ctx: click.Context, installation: Installation) -> None:
 def web(ctx: click.Context, installation: Installation) -> None:
     """Serve DICOMweb and the pages for browsers until SIGTERM or SIGINT."""
     from appliance.web.main import main
-
-    enter(ctx, main, installation)
-
-
-@click.command()
-@pass_installation
-@click.pass_context
-def sync(ctx: click.Context, installation: Installation) -> None:
-    """Deliver the outbox to its sinks until SIGTERM or SIGINT."""
-    from appliance.sync.main import main
 
     enter(ctx, main, installation)
 

@@ -23,11 +23,12 @@ from appliance.cli.supervisor import Plan, Supervisor
 from appliance.clock import SystemClock
 from appliance.config import Settings
 from appliance.errors import AlreadyRunning, ApplianceError
-from appliance.lifecycle import sole_process
+from appliance.lifecycle import ESSENTIAL_ROOMS, MONITOR, sole_process
 
 TICK_SECONDS = 0.2
 WEB_GRACE = 35.0
 SYNC_GRACE = 30.0
+MONITOR_GRACE = 10.0
 SPARE_SECONDS = 5.0
 LEFTOVER_SECONDS = 3.0
 
@@ -96,14 +97,20 @@ def supervise(installation: Installation, interrupts: Interrupts, with_sample: b
 
 
 def plans(installation: Installation) -> list[Plan]:
-    """The rooms in the order they are started and stopped, with their seconds to drain."""
-    graces = {
+    """The rooms in the order they are started and stopped, with their seconds to drain.
+
+    The monitor is the first, so that it can say "starting" and "stopping"; without a broker there is none.
+    """
+    graces = {MONITOR: MONITOR_GRACE} if installation.settings.mqtt.host else {}
+    graces |= {
         "scp": installation.settings.scp.drain_timeout + SPARE_SECONDS,
         "web": WEB_GRACE,
         "sync": SYNC_GRACE,
     }
     return [
-        Plan(room, [sys.executable, "-m", "appliance", *installation.command(room)], grace)
+        Plan(
+            room, [sys.executable, "-m", "appliance", *installation.command(room)], grace, vital=room in ESSENTIAL_ROOMS
+        )
         for room, grace in graces.items()
     ]
 

@@ -14,11 +14,12 @@ from appliance.archive.reserve import Disk
 from appliance.archive.room import Archive
 from appliance.cli.exit_codes import ExitCode
 from appliance.cli.installation import Installation, pass_installation
-from appliance.cli.output import moment, print_facts, print_json, print_rows, size
-from appliance.lifecycle import read_rooms
+from appliance.cli.output import cell, moment, print_facts, print_json, print_rows, size
+from appliance.lifecycle import ESSENTIAL_ROOMS, read_rooms
 
-ROOMS = ("scp", "web", "sync")
-SINK_COLUMNS = ("sink", "pending", "leased", "delivered", "dead", "buried", "oldest_seconds", "breaker", "reason")
+ROOMS = ESSENTIAL_ROOMS
+SINK_COLUMNS = ("sink", "pending", "leased", "delivered", "dead", "buried", "oldest_seconds", "required", "breaker")
+SINK_REASONS = ("reason", "held")
 ENDING = ("draining", "stopped")
 COUNTS = ("studies", "series", "instances", "not_held", "quarantined", "conflicts")
 
@@ -56,7 +57,18 @@ def gather(archive: Archive, runtime: Path) -> dict[str, Any]:
 
 def sink_facts(numbers: SinkStats) -> dict[str, Any]:
     """One sink's numbers, as many as the status shows."""
-    return {name: getattr(numbers, name) for name in SINK_COLUMNS[1:]}
+    return {name: getattr(numbers, name) for name in SINK_COLUMNS[1:] + SINK_REASONS}
+
+
+def sink_remarks(sinks: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Why a sink is not being served, one line each; nothing of those that are."""
+    remarks = []
+    for name, facts in sinks.items():
+        if facts["held"]:
+            remarks.append(f"{name} is paused by the operator: {cell(facts['held'])} (appliance sync resume {name})")
+        if facts["reason"]:
+            remarks.append(f"{name} is {facts['breaker']}: {cell(facts['reason'])}")
+    return remarks
 
 
 def ready(rooms: Mapping[str, Mapping[str, Any]], disk: Disk) -> bool:
@@ -91,6 +103,8 @@ def print_status(facts: Mapping[str, Any]) -> None:
     click.echo()
     sinks = [{"sink": name, **numbers} for name, numbers in facts["sinks"].items()]
     print_rows(sinks, SINK_COLUMNS, as_json=False, empty="No sink is configured.")
+    for line in sink_remarks(facts["sinks"]):
+        click.echo(line)
     click.echo()
     rooms = [{"room": name, **numbers} for name, numbers in facts["rooms"].items()]
     print_rows(rooms, ("room", "alive", "pid", "age_seconds"), as_json=False, empty="")

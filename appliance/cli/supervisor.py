@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -16,11 +17,12 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One room: its name, its command line, and the seconds it has to drain."""
+    """One room: its name, its command line, the seconds it has to drain, and whether the others need it."""
 
     name: str
     command: Sequence[str]
     grace: float
+    vital: bool = True
 
 
 @dataclass
@@ -51,7 +53,7 @@ class Supervisor:
     def tend(self) -> int | None:
         """Start what is due and notice what ended; call this several times a second.
 
-        Returns the exit code of a room that a restart cannot help, else None.
+        Returns the exit code of a vital room that a restart cannot help, else None.
         """
         for child in self._children:
             code = None if child.process is None else child.process.poll()
@@ -60,8 +62,11 @@ class Supervisor:
                 child.history = child.history.ended(self._clock.monotonic() - child.started)
                 if hopeless(code, child.history.failures):
                     self._say(f"{child.plan.name} cannot run: {ending(code)}. See its message above.")
-                    return code
-                self._put_off(child, code)
+                    if child.plan.vital:
+                        return code
+                    child.due = math.inf
+                else:
+                    self._put_off(child, code)
             if child.process is None and self._clock.monotonic() >= child.due:
                 self._start(child)
         return None

@@ -11,6 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from appliance.config.settings import Settings
+from appliance.config.sinks import ENTRIES
 from appliance.errors import ConfigurationError
 
 HINT = "Mend it and run `appliance config check`; docs/configuration.md lists every key."
@@ -40,11 +41,15 @@ class Problem:
     wrong: str
 
     @classmethod
-    def unknown(cls, path: tuple[str, ...], value: Any, origin: str) -> Problem:
-        """Return the mistake of a key that does not exist, with the nearest one that does."""
-        near = difflib.get_close_matches(path[-1], known_names(path[:-1]), n=1)
+    def unknown(cls, path: tuple[str, ...], value: Any, origin: str, kind: str = "") -> Problem:
+        """Return the mistake of a key that does not exist, with the nearest one that does.
+
+        `kind` is that of the sink the key was written for, "" elsewhere.
+        """
+        near = difflib.get_close_matches(path[-1], known_names(path[:-1], kind), n=1)
         mend = f"did you mean {'.'.join((*path[:-1], near[0]))}?" if near else "remove it"
-        return cls(".".join(path), shown(path[-1], value), origin, f"there is no such key; {mend}")
+        of_kind = f" of a {kind} sink" if kind else ""
+        return cls(".".join(path), shown(path[-1], value), origin, f"there is no such key{of_kind}; {mend}")
 
     def __str__(self) -> str:
         """Return one line."""
@@ -66,14 +71,29 @@ def problems_of(error: ValidationError, origins: Mapping[str, str]) -> list[Prob
     """Translate what pydantic found; `origins` is by dotted path."""
     found = []
     for detail in error.errors(include_url=False, include_context=False):
-        path = tuple(str(part) for part in detail["loc"] if part != "[key]")
+        path, kind = _without_kind(tuple(str(part) for part in detail["loc"] if part != "[key]"))
         value, origin = detail["input"], _origin(path, origins)
-        if detail["type"] == "extra_forbidden":
-            found.append(Problem.unknown(path, value, origin))
+        if detail["type"] == "union_tag_invalid":
+            found.append(_unknown_kind(path, value, origins))
+        elif detail["type"] == "extra_forbidden":
+            found.append(Problem.unknown(path, value, origin, kind))
         else:
             wrong = PLAIN.get(detail["type"]) or _plain(detail["msg"])
             found.append(Problem(".".join(path), shown(path[-1], value), origin, wrong))
     return found
+
+
+def _without_kind(path: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """Return the path as it is written, and the kind of sink pydantic puts into it (sync.sinks.NAME.KIND...)."""
+    if path[:2] == ("sync", "sinks") and len(path) > 3 and path[3] in ENTRIES:
+        return path[:3] + path[4:], path[3]
+    return path, ""
+
+
+def _unknown_kind(path: tuple[str, ...], entry: Any, origins: Mapping[str, str]) -> Problem:
+    here = (*path, "kind")
+    wrong = f"there is no such kind of sink; use one of {', '.join(ENTRIES)}"
+    return Problem(".".join(here), shown("kind", entry.get("kind")), _origin(here, origins), wrong)
 
 
 def is_secret(name: str) -> bool:
@@ -91,8 +111,11 @@ def shown(name: str, value: Any) -> str:
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
 
-def known_names(path: Sequence[str]) -> list[str]:
-    """Return the keys of the table at `path`; none where keys are free or the path is not known."""
+def known_names(path: Sequence[str], kind: str = "") -> list[str]:
+    """Return the keys of the table at `path`; none where keys are free or the path is not known.
+
+    `kind` chooses among the kinds of sinks.
+    """
     model: type[BaseModel] | None = Settings
     for name in path:
         if model is None:
@@ -102,6 +125,8 @@ def known_names(path: Sequence[str]) -> list[str]:
             model = next(_models(field.annotation), None)
         elif not name.isdigit() and model is Settings:
             return []
+        elif model in ENTRIES.values():
+            model = ENTRIES.get(kind)
     return list(model.model_fields) if model else []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from appliance.config.kinds import (
@@ -26,15 +26,13 @@ from appliance.config.kinds import (
     TimeZone,
     Uid,
 )
+from appliance.config.mqtt import MqttSection
+from appliance.config.routing import route
+from appliance.config.section import Section
+from appliance.config.sinks import DirectoryEntry, SinkEntry
 
 ENV_PREFIX = "APPLIANCE__"
 ENV_DELIMITER = "__"
-
-
-class Section(BaseModel):
-    """A table of the configuration: closed to unknown keys, never changed once read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class SiteSection(Section):
@@ -190,26 +188,14 @@ class WebSection(Section):
     """Most results in one answer to a search."""
 
 
-class SinkEntry(Section):
-    """A place everything is forwarded to."""
-
-    kind: Literal["directory", "memory"] = "directory"
-    """`directory` writes records and files below `path`; `memory` forgets them, for trials."""
-
-    path: AbsolutePath | None = None
-    """Where a directory sink writes; unset means a directory of the sink's name below `home`."""
-
-    required: bool = True
-    """Whether delivery here counts as proof that an object has left the box."""
-
-    active: bool = True
-    """Whether anything is delivered now; what an inactive sink missed can be replayed."""
+def _outbound() -> dict[str, SinkEntry]:
+    return {"outbound": DirectoryEntry()}
 
 
 class SyncSection(Section):
     """The way out."""
 
-    sinks: dict[Name, SinkEntry] = Field(default_factory=lambda: {"outbound": SinkEntry()})
+    sinks: dict[Name, SinkEntry] = Field(default_factory=_outbound)
     """The sinks, each a table `sync.sinks.NAME`. Setting any of them replaces the default one."""
 
     batch_rows: Count = 200
@@ -273,6 +259,9 @@ class Settings(BaseSettings):
     sync: SyncSection = SyncSection()
     """The way out."""
 
+    mqtt: MqttSection = MqttSection()
+    """The report to central IT. Nothing depends on it."""
+
     log: LogSection = LogSection()
     """What is written about the work."""
 
@@ -283,13 +272,14 @@ class Settings(BaseSettings):
 
     def archive_values(self) -> dict[str, Any]:
         """Return the fields of the archive's own settings by name; the archive reads no configuration itself."""
-        active = tuple(name for name, sink in self.sync.sinks.items() if sink.active)
+        routes = tuple(route(name, sink) for name, sink in self.sync.sinks.items() if sink.active)
         identity = {"home": self.home, "tenant": self.site.tenant, "site": self.site.id}
-        return {**identity, **self.archive.model_dump(), "sinks": active}
+        return {**identity, **self.archive.model_dump(), "sinks": routes}
 
     def sink_path(self, name: str) -> Path:
         """Return where the directory sink `name` writes; KeyError for a sink that is not configured."""
-        return self.sync.sinks[name].path or self.home / name
+        entry = self.sync.sinks[name]
+        return (entry.path if isinstance(entry, DirectoryEntry) else None) or self.home / name
 
     @classmethod
     def settings_customise_sources(

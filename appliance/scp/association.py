@@ -101,8 +101,10 @@ class StorageAssociation(Association):
     def run_reactor(self) -> None:
         """Negotiate, serve until the peer releases, aborts or vanishes, and clean up."""
         begun = self._terms.clock.monotonic()
-        log = get_logger(__name__).bind(ae_title=self.caller.titles.calling, address=self.caller.address)
-        log.info("association opened", traceparent=self.caller.traceparent)
+        log = get_logger(__name__).bind(
+            ae_title=self.caller.titles.calling, address=self.caller.address, traceparent=self.caller.traceparent
+        )
+        log.info("association opened")
         ending = "internal fault"
         try:
             ending = self._conduct()

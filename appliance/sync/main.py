@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import random
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from appliance import lifecycle, logs
 from appliance.archive.room import Archive
 from appliance.archive.settings import ArchiveSettings
 from appliance.clock import SystemClock
-from appliance.config import Settings
+from appliance.config import CommonEntry, DirectoryEntry, KafkaEntry, Settings, StowEntry, credential
 from appliance.errors import ArchiveFailed, ConfigurationError
+from appliance.sync.proving import Prover, ReadBack
+from appliance.sync.rates import Timetable, Window
 from appliance.sync.retry import RetryPolicy
-from appliance.sync.sinks.registry import build
+from appliance.sync.sinks.registry import KINDS, DirectoryOptions, Options, Surroundings, build
+from appliance.sync.throttle import Throttle
 from appliance.sync.worker import Pace, Worker
 
 ROOM = "sync"
 PUBLISH_SECONDS = 1.0
+SECONDS_OF_HOUR = 3600.0
 EXIT_DRAINED = 0
 # EX_SOFTWARE: the archive failed, and only a fresh process knows what is on disk.
 EXIT_ARCHIVE_FAILED = 70
@@ -49,7 +56,7 @@ class _Room:
         self._stop = stop
         self._failed = threading.Event()
         self._runtime: Path = settings.runtime_directory
-        self._workers = _workers(settings, archive)
+        self._workers = _workers(settings, archive, stop)
 
     def run(self) -> int:
         """Take back what a killed predecessor held, work until stopped, finish the batches in hand."""
@@ -74,7 +81,7 @@ class _Room:
 
     def _take_over(self) -> None:
         outbox = self._archive.outbox
-        outbox.register([worker.name for worker in self._workers])
+        outbox.register(self._archive.settings.sinks)
         for worker in self._workers:
             outbox.release_all(worker.name)
 
@@ -97,19 +104,55 @@ class _Room:
             logs.get_logger(__name__).warning("numbers not published", fault=type(error).__name__)
 
 
-def _workers(settings: Settings, archive: Archive) -> tuple[Worker, ...]:
-    sync = settings.sync
-    pace = Pace(sync.batch_rows, sync.batch_bytes, sync.lease_seconds, sync.poll_seconds)
+def _workers(settings: Settings, archive: Archive, stop: lifecycle.Stop) -> tuple[Worker, ...]:
+    sinks = settings.sync.sinks
+    return tuple(_worker(settings, archive, stop, name) for name, entry in sinks.items() if entry.active)
+
+
+def _worker(settings: Settings, archive: Archive, stop: lifecycle.Stop, name: str) -> Worker:
+    sync, clock = settings.sync, SystemClock()
+    entry = sync.sinks[name]
+    throttle = Throttle(_timetable(settings, entry), clock, stop.wait)  # who wishes to stop is not kept waiting
+    sink = build(_options(settings, name), Surroundings(stop.is_set, throttle.pace))
     policy = RetryPolicy(sync.unknown_error_attempts, sync.backoff_base, sync.backoff_cap, sync.breaker_threshold)
-    clock = SystemClock()
-    return tuple(
-        Worker(
-            name,
-            build(name, entry.kind, _sink_path(settings, name), create=entry.path is None),
-            archive.outbox, clock, pace, policy, random.random,
-        )
-        for name, entry in sync.sinks.items() if entry.active
-    )  # fmt: skip
+    prover = None
+    if isinstance(entry, StowEntry) and entry.wants_proof:
+        interval = entry.verify_interval_hours * SECONDS_OF_HOUR
+        prover = Prover(name, cast(ReadBack, sink), archive.proofs, clock, interval)
+    return Worker(name, sink, archive.outbox, clock, _pace(settings, entry), policy, random.random, throttle, prover)
+
+
+def _pace(settings: Settings, entry: CommonEntry) -> Pace:
+    sync = settings.sync
+    return Pace(
+        batch_rows=entry.batch_rows or sync.batch_rows,
+        batch_bytes=entry.batch_bytes or sync.batch_bytes,
+        lease_seconds=entry.lease_seconds or sync.lease_seconds,
+        poll_seconds=sync.poll_seconds,
+    )
+
+
+def _timetable(settings: Settings, entry: CommonEntry) -> Timetable:
+    windows = (Window(rate.weekdays, *rate.span, rate.bytes_per_second) for rate in entry.rates)
+    return Timetable(tuple(windows), ZoneInfo(settings.archive.timezone))
+
+
+def _options(settings: Settings, name: str) -> Options:
+    """Return what the sink is told. Raises ConfigurationError."""
+    entry = settings.sync.sinks[name]
+    kind, _ = KINDS[entry.kind]
+    if isinstance(entry, DirectoryEntry):
+        return DirectoryOptions(_sink_path(settings, name), create=entry.path is None)
+    told = {field.name for field in dataclasses.fields(kind)}
+    values = {key: _told(f"sync.sinks.{name}.{key}", value) for key, value in entry if key in told}
+    if isinstance(entry, KafkaEntry):
+        values["source"] = settings.site.id
+    return kind(**values)
+
+
+def _told(key: str, value: Any) -> Any:
+    """Return a value as the sink gets it: the paths of certificates and secrets made absolute."""
+    return credential(value, os.environ, key) if isinstance(value, Path) else value
 
 
 def _sink_path(settings: Settings, name: str) -> Path:

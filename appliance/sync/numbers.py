@@ -13,6 +13,7 @@ from appliance.archive.outbox import Outcome, Verdict
 class SinkNumbers:
     """Counts of rows by verdict; `last_delivery` is in microseconds since the epoch, 0 for never.
 
+    `held` is the operator's reason for a pause; `limit` the bytes per second allowed now, None for any.
     Written by one thread; others may read a moment's mixture of old and new values.
     """
 
@@ -24,6 +25,8 @@ class SinkNumbers:
     last_delivery: int = 0
     breaker: str = "closed"
     reason: str = ""
+    held: str = ""
+    limit: int | None = None
 
     def count(self, outcomes: Sequence[Outcome], now: int) -> None:
         """Add a settled batch."""

@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from appliance.archive.outbox import Lease, LeaseLost, Outcome
+from appliance.archive.outbox import Delivery, Lease, LeaseLost, Outcome
 from appliance.clock import Clock
 from appliance.errors import ArchiveError, ArchiveFailed
 from appliance.failpoints import failpoint
 from appliance.logs import get_logger
-from appliance.sync import retry
+from appliance.sync import journal, retry
 from appliance.sync.delivery import MICROSECONDS, Courier, Report, name_of
 from appliance.sync.numbers import SinkNumbers
+from appliance.sync.proving import Prover
+from appliance.sync.queue import Queue
 from appliance.sync.retry import Breaker, RetryPolicy, State, full_jitter
 from appliance.sync.sinks.contract import Misconfigured, Sink
+from appliance.sync.throttle import Throttle
 
 GLANCE_SECONDS = 0.1
+# A trickle is given so long to become a batch: fewer transactions for the door to wait behind.
+GATHER_SECONDS = 0.25
 ERROR_SECONDS = 1.0
 
 log = get_logger(__name__)
-
-
-class Outbox(Protocol):
-    """The part of archive.outbox.Outbox that a worker uses."""
-
-    def claim(self, sink: str, *, rows: int, bytes_: int, lease_seconds: float) -> Lease | None:
-        """Hand out the next rows, or None."""
-
-    def settle(self, lease: Lease, outcomes: Sequence[Outcome]) -> int:
-        """Record what became of the rows."""
-
-    def breaker(self, sink: str, state: str, reason: str) -> None:
-        """Record why the sink is or is not being served."""
-
-    def next_due(self, sink: str) -> int | None:
-        """Return when the earliest pending row may be tried."""
-
-    def changed(self) -> int:
-        """Return a number that differs once somebody else has committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +60,13 @@ class Worker:
     """Serves one sink from one thread. Only `numbers` may be read from others."""
 
     def __init__(
-        self, name: str, sink: Sink, outbox: Outbox, clock: Clock, pace: Pace, policy: RetryPolicy,
-        random: Callable[[], float],
+        self, name: str, sink: Sink, outbox: Queue, clock: Clock, pace: Pace, policy: RetryPolicy,
+        random: Callable[[], float], throttle: Throttle, prover: Prover | None = None,
     ) -> None:  # fmt: skip
-        """Take the sink and everything it is served with; `random` draws from [0, 1)."""
+        """Take the sink and everything it is served with; `random` draws from [0, 1).
+
+        `prover` reads back what was delivered, while there is nothing to deliver.
+        """
         self.name = name
         self.numbers = SinkNumbers()
         self._sink = sink
@@ -87,6 +76,8 @@ class Worker:
         self._policy = policy
         self._random = random
         self._courier = Courier(sink, policy, random)
+        self._throttle = throttle
+        self._prover = prover
         self._breaker = Breaker()
         self._shown = ("", "")
         self._unsettled: tuple[Lease, list[Outcome]] | None = None
@@ -115,21 +106,47 @@ class Worker:
         """
         self._settle()
         self._show()
+        if self._is_held():
+            return Rest(self._pace.poll_seconds, wakes=True)
         now = self._clock.monotonic()
         breaker = retry.due(self._breaker, now)
         rows = retry.rows_allowed(breaker, now, self._pace.batch_rows)
         if not rows:
             return Rest(breaker.not_before - now, wakes=False)
-        lease = self._claim(rows)
+        room, wait = self._throttle.allowance()
+        self.numbers.limit = self._throttle.limit
+        if not room:
+            return Rest(wait, wakes=False)
+        lease = self._claim(rows, min(self._pace.batch_bytes, room))
         if lease is None:
-            return Rest(self._until_due(), wakes=True)
+            return self._idle()
         self._change(breaker)
         failpoint("sync.after_claim")
+        return Rest(0.0 if self._deliver(lease, rows) else GATHER_SECONDS, wakes=False)
+
+    def _deliver(self, lease: Lease, rows: int) -> bool:
+        """Deliver and settle a lease of at most `rows`; say whether more is likely to be due."""
         report = self._courier.carry(lease.deliveries, self._clock.now())
         self._unsettled = lease, report.outcomes
+        if report.reached or report.obstacle is None:  # a try that reached nobody has used no line
+            self._throttle.charge(sum(map(_size, lease.deliveries)))
         self._settle()
         self._change(self._judged(report))
-        return Rest(0.0 if self._is_full(lease, rows) else GLANCE_SECONDS / 2, wakes=False)
+        return self._is_full(lease, rows)
+
+    def _is_held(self) -> bool:
+        held = self._outbox.held(self.name)
+        if held != self.numbers.held:
+            log.info("sink held" if held else "sink released", sink=self.name, reason=held)
+            self.numbers.held = held
+        return bool(held)
+
+    def _idle(self) -> Rest:
+        """Nothing is due: read something back, or wait for the next row."""
+        if self._prover is not None and (size := self._prover.step()):
+            self._throttle.charge(size)
+            return Rest(0.0, wakes=True)
+        return Rest(self._until_due(), wakes=True)
 
     def _round(self, stop: Wish) -> None:
         seen = self._outbox.changed()  # before the claim, so that no event is overlooked
@@ -139,14 +156,14 @@ class Worker:
             if stop.wait(min(left, GLANCE_SECONDS)) or (rest.wakes and self._outbox.changed() != seen):
                 return
 
-    def _claim(self, rows: int) -> Lease | None:
-        pace = self._pace
-        return self._outbox.claim(self.name, rows=rows, bytes_=pace.batch_bytes, lease_seconds=pace.lease_seconds)
+    def _claim(self, rows: int, size: int) -> Lease | None:
+        return self._outbox.claim(self.name, rows=rows, bytes_=size, lease_seconds=self._pace.lease_seconds)
 
     def _is_full(self, lease: Lease, rows: int) -> bool:
         """Say whether more is likely to be due; a trickle is given a moment to become a batch."""
+        limited = self._throttle.limit is not None  # then the throttle says when
         size = sum(row.blob.file_size for row in lease.deliveries if row.blob)
-        return len(lease.deliveries) >= rows or size * 2 >= self._pace.batch_bytes
+        return limited or len(lease.deliveries) >= rows or size * 2 >= self._pace.batch_bytes
 
     def _until_due(self) -> float:
         due = self._outbox.next_due(self.name)
@@ -169,6 +186,7 @@ class Worker:
             raise
         else:
             self.numbers.count(outcomes, self._clock.now())
+            journal.tell(self.name, lease.deliveries, outcomes)
         self._unsettled = None
         failpoint("sync.after_settle")
 
@@ -203,3 +221,7 @@ class Worker:
             self.numbers.breaker, self.numbers.reason = shown
             self._outbox.breaker(self.name, *shown)
             self._shown = shown
+
+
+def _size(row: Delivery) -> int:
+    return row.blob.file_size if row.blob else len(row.payload)

@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from appliance.errors import ArchiveError
-from appliance.lifecycle import read_rooms
+from appliance.lifecycle import MONITOR, read_rooms
 from appliance.web.answers import json_answer
 from appliance.web.services import services
 
@@ -50,5 +50,5 @@ def _reasons() -> Iterator[str]:
     if not disk.accepting:
         yield f"only {disk.free_bytes} bytes are free; new objects are refused below {disk.reserve_bytes}"
     for room, facts in read_rooms(tools.runtime).items():
-        if not facts["alive"]:
+        if not facts["alive"] and room != MONITOR:
             yield f"room {room} has been silent for {facts['age_seconds']:.0f} seconds"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import tempfile
 import threading
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from appliance import lifecycle, logs
 from appliance.archive.room import Archive
 from appliance.archive.settings import ArchiveSettings
 from appliance.clock import SystemClock
-from appliance.config import Settings
+from appliance.config import Settings, certificate_files
 from appliance.errors import ConfigurationError
 from appliance.web import create_app
 from appliance.web.access import allowed_names
@@ -104,7 +105,9 @@ def _spool(home: Path) -> Path:
 def _services(settings: Settings, archive: Archive, spool: Path, archive_failed: Callable[[], None]) -> Services:
     clock, runtime = SystemClock(), settings.runtime_directory
     registry = CollectorRegistry()
-    registry.register(ApplianceCollector(Sources(archive.numbers, archive.outbox, runtime)))
+    files = certificate_files(settings, os.environ)
+    sources = Sources(archive.numbers, archive.outbox, archive.proofs, runtime, files, clock)
+    registry.register(ApplianceCollector(sources))
     return Services(
         archive=archive,
         allowed_hosts=allowed_names(settings.web.host, settings.web.allowed_hosts),

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from appliance.archive.intake import hours_left
 from appliance.archive.numbers import Numbers
 from appliance.archive.outbox import Outbox
-from appliance.lifecycle import read_rooms
+from appliance.archive.proofs import Proofs
+from appliance.certificates import days_left
+from appliance.clock import Clock
+from appliance.lifecycle import ESSENTIAL_ROOMS, MONITOR, read_rooms
 
 PREFIX: Final = "dicom_edge_"
 MICROSECONDS: Final = 1_000_000
 BREAKER_STATES: Final = ("closed", "half-open", "open", "paused")
 
-# name -> (help, labels); docs/monitoring-metrics.md has a row for each, a test sees to it.
+# name -> (help, labels); docs/monitoring.md has a row for each, a test sees to it.
 GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "studies": ("Studies in the index.", ()),
     "series": ("Series in the index.", ()),
@@ -29,14 +34,22 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "last_store_seconds": ("When an object was last stored, seconds since 1970 UTC; 0 for never.", ()),
     "disk_free_bytes": ("Free bytes on the archive's file system.", ()),
     "disk_reserve_bytes": ("Free bytes below which new objects are refused.", ()),
+    "disk_outage_hours": ("Hours the disk lasts at the present intake without deliveries; +Inf without intake.", ()),
+    "intake_bytes_per_second": ("Bytes stored per second in the last hour or day, whichever is more.", ()),
     "outbox_pending": ("Deliveries that wait.", ("sink",)),
     "outbox_leased": ("Deliveries on their way.", ("sink",)),
     "outbox_dead": ("Deliveries given up: dead letters.", ("sink",)),
     "outbox_delivered": ("Deliveries ever made.", ("sink",)),
     "outbox_oldest_seconds": ("Age of the oldest delivery that waits, in seconds.", ("sink",)),
     "outbox_breaker": ("1 for the state the sink's breaker is in.", ("sink", "state")),
+    "outbox_held": ("1 while an operator holds the sink.", ("sink",)),
+    "outbox_required": ("1 for a sink whose proof eviction has to wait for.", ("sink",)),
+    "outbox_unproven": ("Delivered objects that are still to be read back.", ("sink",)),
     "room_up": ("1 while the room's process lives and speaks.", ("room",)),
     "room_age_seconds": ("Seconds since the room last spoke.", ("room",)),
+    "certificate_days": ("Days until the certificate file under this key ends; below 0 after.", ("key",)),
+    "certificate_readable": ("1 while the certificate file under this key can be read.", ("key",)),
+    "mqtt_connected": ("1 while the monitor has its broker; absent without a monitor.", ()),
 }
 
 
@@ -67,11 +80,14 @@ class RequestMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the gauges come from."""
+    """Where the gauges come from; `certificates` are files by the key they are configured under."""
 
     numbers: Numbers
     outbox: Outbox
+    proofs: Proofs
     runtime: Path
+    certificates: Mapping[str, Path]
+    clock: Clock
 
 
 class ApplianceCollector(Collector):
@@ -87,7 +103,7 @@ class ApplianceCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family; each has its samples, by label values."""
-        samples = {**self._archive(), **self._outbox(), **self._rooms()}
+        samples = {**self._archive(), **self._outbox(), **self._rooms(), **self._certificates()}
         for name, (text, labels) in GAUGES.items():
             family = GaugeMetricFamily(PREFIX + name, text, labels=labels)
             for values, number in samples[name].items():
@@ -96,6 +112,8 @@ class ApplianceCollector(Collector):
 
     def _archive(self) -> dict[str, dict[tuple[str, ...], float]]:
         counts, disk = self._sources.numbers.counts(), self._sources.numbers.disk()
+        rate = self._sources.numbers.intake(self._sources.clock.now()).bytes_per_second
+        hours = hours_left(disk, rate)
         numbers: dict[str, float] = {
             "studies": counts.studies,
             "series": counts.series,
@@ -105,16 +123,20 @@ class ApplianceCollector(Collector):
             "last_store_seconds": (counts.last_store or 0) / MICROSECONDS,
             "disk_free_bytes": disk.free_bytes,
             "disk_reserve_bytes": disk.reserve_bytes,
+            "disk_outage_hours": math.inf if hours is None else hours,
+            "intake_bytes_per_second": rate,
         }
         return {name: {(): number} for name, number in numbers.items()}
 
     def _outbox(self) -> dict[str, dict[tuple[str, ...], float]]:
-        stats = self._sources.outbox.stats()
-        named = ("pending", "leased", "dead", "delivered", "oldest_seconds")
+        stats = {sink: numbers for sink, numbers in self._sources.outbox.stats().items() if numbers.active}
+        named = ("pending", "leased", "dead", "delivered", "oldest_seconds", "required")
         families: dict[str, dict[tuple[str, ...], float]] = {
             f"outbox_{name}": {(sink,): float(getattr(numbers, name)) for sink, numbers in stats.items()}
             for name in named
         }
+        families["outbox_held"] = {(sink,): float(bool(numbers.held)) for sink, numbers in stats.items()}
+        families["outbox_unproven"] = {(sink,): float(self._sources.proofs.count(sink)) for sink in stats}
         families["outbox_breaker"] = {
             (sink, state): float(numbers.breaker == state)
             for sink, numbers in stats.items()
@@ -123,8 +145,25 @@ class ApplianceCollector(Collector):
         return families
 
     def _rooms(self) -> dict[str, dict[tuple[str, ...], float]]:
-        rooms = read_rooms(self._sources.runtime)
+        found = read_rooms(self._sources.runtime)
+        silent = dict.fromkeys(ESSENTIAL_ROOMS, 0.0)  # a room that is not there has to be seen, too
         return {
-            "room_up": {(room,): float(facts["alive"]) for room, facts in rooms.items()},
-            "room_age_seconds": {(room,): float(facts["age_seconds"]) for room, facts in rooms.items()},
+            "room_up": {(room,): up for room, up in {**silent, **_alive(found)}.items()},
+            "room_age_seconds": {(room,): float(facts["age_seconds"]) for room, facts in found.items()},
+            "mqtt_connected": _connected(found.get(MONITOR)),
         }
+
+    def _certificates(self) -> dict[str, dict[tuple[str, ...], float]]:
+        left = days_left(self._sources.certificates, self._sources.clock.now())
+        return {
+            "certificate_days": {(key,): days for key, days in left.items() if days is not None},
+            "certificate_readable": {(key,): float(days is not None) for key, days in left.items()},
+        }
+
+
+def _alive(rooms: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    return {room: float(facts["alive"]) for room, facts in rooms.items()}
+
+
+def _connected(monitor: Mapping[str, Any] | None) -> dict[tuple[str, ...], float]:
+    return {} if monitor is None else {(): float(monitor["alive"] and monitor.get("connected", False))}

@@ -15,6 +15,7 @@ from appliance.model.matching import Query
 from appliance.model.uid import is_valid_uid
 from appliance.web import worklist
 from appliance.web.i18n import CATALOGUES, NAMES, Translator, choose_language
+from appliance.web.notices import notices
 from appliance.web.resources import ROOT
 from appliance.web.services import services
 from appliance.web.worklist import Badge
@@ -51,6 +52,7 @@ def study_list() -> Response:
         pages=pages,
         mistake=None,
         revision=index.revision(),
+        notices=notices(services().archive.outbox.stats()),
     )
 
 
@@ -74,7 +76,8 @@ def _badges(study: Found) -> list[Badge]:
     tools = services()
     ledger, uid = tools.archive.custody, str(study["StudyInstanceUID"])
     sent, not_held = ledger.delivered(uid), ledger.not_held(uid)
-    everywhere = dict.fromkeys(tools.archive.settings.sinks, 0) | sent
+    routes = (route.name for route in tools.archive.settings.sinks if "object" in route.kinds)
+    everywhere = dict.fromkeys(routes, 0) | sent
     return worklist.badges(study, not_held, everywhere, tools.clock.now(), tools.archive.settings.timezone)
 
 

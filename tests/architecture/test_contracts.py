@@ -20,6 +20,8 @@ BREACHES = [
     ("appliance/web/breach.py", "from appliance.config import Settings\n"),
     ("appliance/model/breach.py", "import os\n"),
     ("appliance/sync/breach.py", "import click\n"),
+    ("appliance/sync/breach.py", "import paho.mqtt.client\n"),
+    ("appliance/monitor/breach.py", "import appliance.sync\n"),
     ("appliance/breach.py", ""),
     ("pki/breach.py", "import appliance.errors\n"),
     ("appliance/scp/breach.py", "import pki\n"),

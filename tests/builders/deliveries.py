@@ -68,6 +68,8 @@ class Deliveries:
             "traceparent": "",
             "attempts": 0,
             "created_at": 1_700_000_000_000_000,
+            "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2" if sop else "",
+            "source_ae": "CT1",
             "blob": None,
         }
         return Delivery(**{**values, **changes})

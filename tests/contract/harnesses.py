@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,14 +11,29 @@ from typing import Any, Protocol
 
 from appliance.sync.sinks.contract import Misconfigured, Sink, Unreachable
 from appliance.sync.sinks.directory import DirectorySink
+from appliance.sync.sinks.kafka import KafkaSink
+from appliance.sync.sinks.kafka_options import TOPIC_NAMES, KafkaOptions
 from appliance.sync.sinks.memory import MemorySink
 from tests.builders.deliveries import GROUP2
+from tests.contract.stow_harness import StowHarness
+from tests.partners.kafka import KafkaBroker
+
+KINDS = frozenset({"state", "image", "object"})
+TOPICS = tuple(TOPIC_NAMES.values())
+Ask = Callable[[str], Any]
 
 
 class Harness(Protocol):
-    """One kind of sink and its destination."""
+    """One kind of sink and its destination.
+
+    `takes` are the kinds of rows it is made for, `topics` where their records can be looked at;
+    `keeps_objects` says whether `objects` can be.
+    """
 
     sink: Sink
+    takes: frozenset[str]
+    topics: tuple[str, ...]
+    keeps_objects: bool
 
     def restart(self) -> None:
         """Replace the sink as a new process would; what is durable stays."""
@@ -41,7 +57,9 @@ class Harness(Protocol):
 class DirectoryHarness:
     """A directory; it is "cut" by a disk that fails at every open."""
 
-    def __init__(self, tmp_path: Path, monkeypatch: Any) -> None:
+    takes, topics, keeps_objects = KINDS, TOPICS, True
+
+    def __init__(self, tmp_path: Path, monkeypatch: Any, _ask: Ask) -> None:
         self.root = tmp_path / "outbound"
         self.root.mkdir()
         self._patches = monkeypatch
@@ -95,7 +113,9 @@ class DirectoryHarness:
 class MemoryHarness:
     """The memory sink, and a drill for outages."""
 
-    def __init__(self, _tmp_path: Path, _monkeypatch: Any) -> None:
+    takes, topics, keeps_objects = KINDS, TOPICS, True
+
+    def __init__(self, _tmp_path: Path, _monkeypatch: Any, _ask: Ask) -> None:
         self.memory = MemorySink()
         self.sink: Sink = self.memory
 
@@ -124,7 +144,61 @@ class MemoryHarness:
         self.memory.outage = None
 
 
-HARNESSES: dict[str, Callable[[Path, Any], Harness]] = {
+class KafkaHarness:
+    """Topics of its own on the broker that the test module shares, under the profile that tells of objects."""
+
+    takes, topics, keeps_objects = KINDS, TOPICS, False
+    _numbers = itertools.count(1)
+
+    def __init__(self, _tmp_path: Path, _monkeypatch: Any, ask: Ask) -> None:
+        broker: KafkaBroker = ask("broker")
+        self._broker = broker
+        self._paused = False
+        number = next(self._numbers)
+        self._names = {kind: f"contract-{kind}-{number}" for kind in TOPIC_NAMES}
+        servers = (broker.servers(),)
+        self._options = KafkaOptions(servers, "site-1", "direct", self._names, delivery_timeout=3.0)
+        self._create()
+        self.sink: Sink = KafkaSink(self._options)
+
+    def restart(self) -> None:
+        """A new producer."""
+        self.sink.close()
+        self.sink = KafkaSink(self._options)
+
+    def records(self, topic: str) -> list[dict[str, Any]]:
+        """Partition by partition, in order."""
+        kind = next(kind for kind, usual in TOPIC_NAMES.items() if usual == topic)
+        return [json.loads(message.value or b"") for message in self._broker.consume(self._names[kind])]
+
+    def objects(self) -> dict[str, str]:
+        """None: pixels go elsewhere."""
+        return {}
+
+    def cut(self) -> None:
+        """The broker hangs, also for the connection that is open."""
+        self._broker.pause()
+        self._paused = True
+
+    def spoil(self) -> None:
+        """The topics are gone when the sink next connects."""
+        self.sink.close()
+        self._broker.delete_topics(*self._names.values())
+
+    def mend(self) -> None:
+        """Undo both."""
+        if self._paused:
+            self._broker.resume()
+        else:
+            self._create()
+
+    def _create(self) -> None:
+        self._broker.create_topics(dict.fromkeys(self._names.values(), 2))
+
+
+HARNESSES: dict[str, Callable[[Path, Any, Ask], Harness]] = {
     "directory": DirectoryHarness,
+    "kafka": KafkaHarness,
     "memory": MemoryHarness,
+    "stow": StowHarness,
 }

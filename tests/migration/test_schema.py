@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -14,14 +15,25 @@ from appliance.model.attributes import Level, columns
 from tests.archives import new_archive, small_settings
 from tests.clocks import FakeClock
 
-OBJECTS = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE '\\_sqlite%' ESCAPE '\\' ORDER BY type, name"
+OBJECTS = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE '%sqlite_%' ORDER BY type, name"
 
 
-def objects(path: Path) -> list[tuple[str, ...]]:
+def objects(path: Path) -> dict[str, object]:
+    """Every table and index: columns, keys, checks and options of tables; the text of indexes."""
     cx = database.connect(path)
-    rows = [tuple(row) for row in cx.execute(OBJECTS).fetchall() if not row["name"].startswith("sqlite_")]
+    found: dict[str, object] = {}
+    for kind, name, sql in cx.execute(OBJECTS).fetchall():
+        if kind == "index":
+            found[name] = " ".join(sql.split())
+            continue
+        columns = [tuple(row) for row in cx.execute(f"PRAGMA table_xinfo({name})").fetchall()]
+        keys = sorted(tuple(row)[2:] for row in cx.execute(f"PRAGMA foreign_key_list({name})").fetchall())
+        indexes = [tuple(row)[2:] for row in cx.execute(f"PRAGMA index_list({name})").fetchall()]
+        options = [tuple(row)[2:] for row in cx.execute(f"PRAGMA table_list({name})").fetchall()]
+        checks = sorted(re.findall(r"CHECK \([^)]*\)", sql))
+        found[name] = (columns, keys, sorted(indexes), options, checks)
     cx.close()
-    return [row for row in rows if "_sqlite_migrations" not in (row[2] or "")]
+    return found
 
 
 def test_the_schema_file_equals_the_sum_of_the_migrations(tmp_path: Path) -> None:
@@ -45,7 +57,7 @@ def test_every_indexed_attribute_has_its_column(tmp_path: Path, level: Level) ->
 
 def test_migrating_twice_applies_nothing(tmp_path: Path) -> None:
     path = tmp_path / "index.db"
-    assert migrations.migrate(path, tenant="default", clock=FakeClock()) == ("0001_first",)
+    assert migrations.migrate(path, tenant="default", clock=FakeClock()) == ("0001_first", "0002_routes")
     assert migrations.migrate(path, tenant="default", clock=FakeClock()) == ()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import ConfigurationError
-from appliance.tls import server_context
+from appliance.tls import client_context, renew, server_context
 from tests.builders.certificates import Authority, Pair
 
 
@@ -106,3 +106,32 @@ def test_an_error_names_the_file_that_is_wrong(authority: Authority, pair: Pair,
 def test_requiring_clients_without_an_authority_is_refused(pair: Pair) -> None:
     with pytest.raises(ConfigurationError):
         server_context(pair.certificate, pair.key, None, require_client=True)
+
+
+def test_a_client_of_ours_trusts_its_authority_alone_and_shows_its_certificate(
+    authority: Authority, pair: Pair, tmp_path: Path
+) -> None:
+    own = authority.issue("box")
+    server = server_context(pair.certificate, pair.key, authority.certificate, require_client=True)
+    client = client_context(own.certificate, own.key, authority.certificate)
+    assert shake(server, client).getpeercert(binary_form=True) == ssl.PEM_cert_to_DER_cert(own.certificate.read_text())
+    (tmp_path / "other").mkdir()
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake(server, client_context(own.certificate, own.key, Authority(tmp_path / "other").certificate))
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake(server, client_context(own.certificate, own.key, None))
+
+
+def test_a_renewed_certificate_is_shown_on_the_next_connection(authority: Authority, pair: Pair) -> None:
+    own = authority.issue("box")
+    server = server_context(pair.certificate, pair.key, authority.certificate, require_client=True)
+    client = client_context(own.certificate, own.key, authority.certificate)
+    authority.issue("box")  # over the same files
+    renew(client, own.certificate, own.key, authority.certificate)
+    assert shake(server, client).getpeercert(binary_form=True) == ssl.PEM_cert_to_DER_cert(own.certificate.read_text())
+
+
+def test_a_client_names_the_file_that_is_missing(authority: Authority, tmp_path: Path) -> None:
+    own = authority.issue("box")
+    with pytest.raises(ConfigurationError, match=r"missing\.pem"):
+        client_context(own.certificate, own.key, tmp_path / "missing.pem")

@@ -129,7 +129,10 @@ CREATE TABLE sink (
   reason TEXT NOT NULL,
   since INTEGER NOT NULL,
   delivered INTEGER NOT NULL,
-  registered_at INTEGER NOT NULL
+  registered_at INTEGER NOT NULL,
+  route TEXT NOT NULL DEFAULT '',
+  held TEXT NOT NULL DEFAULT '',
+  required INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 
 CREATE TABLE event (
@@ -161,10 +164,14 @@ CREATE TABLE delivery (
   reason TEXT,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
+  rank INTEGER NOT NULL DEFAULT 5000000000000,
+  proof_due INTEGER,
   PRIMARY KEY (sink, event_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_pending ON delivery (sink, event_id) WHERE state = 'pending';
-CREATE INDEX delivery_due ON delivery (sink, not_before) WHERE state = 'pending';
+CREATE INDEX delivery_due ON delivery (sink, not_before) WHERE state = 'pending' AND not_before > 0;
+CREATE INDEX delivery_claim ON delivery (sink, rank, event_id) WHERE state = 'pending';
+CREATE INDEX delivery_proof ON delivery (sink, proof_due) WHERE proof_due IS NOT NULL;
 CREATE INDEX delivery_leased ON delivery (sink, lease_until) WHERE state = 'leased';
 CREATE INDEX delivery_unfinished ON delivery (sink, series_key, event_id) WHERE state IN ('pending', 'leased');
 CREATE INDEX delivery_dead ON delivery (sink, event_id) WHERE state = 'dead';

@@ -1,31 +1,81 @@
-"""The kinds of sinks, by the name the configuration uses."""
+"""The kinds of sinks, by the name the configuration uses.
+
+What a kind needs is imported when one is built: a box without Kafka never loads its client.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from appliance.errors import ConfigurationError
 from appliance.sync.sinks.contract import Sink
-from appliance.sync.sinks.directory import DirectorySink
+from appliance.sync.sinks.kafka_options import KafkaOptions
 from appliance.sync.sinks.memory import MemorySink
+from appliance.sync.sinks.stow_options import StowOptions
 
-Build = Callable[[Path, bool], Sink]
 
-KINDS: Mapping[str, Build] = MappingProxyType({
-    "directory": lambda path, create: DirectorySink(path, create=create),
-    "memory": lambda _path, _create: MemorySink(kept=0),
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a sink may ask of the room it works in.
+
+    `stopping` says whether the room wants to end. `pace` is told the bytes on their way by sinks
+    whose single objects may be huge, and may take its time.
+    """
+
+    stopping: Callable[[], bool] = lambda: False
+    pace: Callable[[int], None] = lambda _size: None
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryOptions:
+    """Where a directory sink writes. `create`: its root is the appliance's own and may be made."""
+
+    root: Path
+    create: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryOptions:
+    """A memory sink keeps nothing."""
+
+
+def _directory(options: DirectoryOptions, _room: Surroundings) -> Sink:
+    from appliance.sync.sinks.directory import DirectorySink
+
+    return DirectorySink(options.root, create=options.create)
+
+
+def _kafka(options: KafkaOptions, room: Surroundings) -> Sink:
+    from appliance.sync.sinks.kafka import KafkaSink
+
+    return KafkaSink(options, room.stopping)
+
+
+def _memory(_options: MemoryOptions, _room: Surroundings) -> Sink:
+    return MemorySink(kept=0)
+
+
+def _stow(options: StowOptions, room: Surroundings) -> Sink:
+    from appliance.sync.sinks.stow import StowSink
+
+    return StowSink(options, room.pace)
+
+
+Options = DirectoryOptions | KafkaOptions | MemoryOptions | StowOptions
+
+KINDS: Mapping[str, tuple[type[Options], Callable[[Any, Surroundings], Sink]]] = MappingProxyType({
+    "directory": (DirectoryOptions, _directory),
+    "kafka": (KafkaOptions, _kafka),
+    "memory": (MemoryOptions, _memory),
+    "stow": (StowOptions, _stow),
 })  # fmt: skip
 
+_BUILDERS: Mapping[type[Options], Callable[[Any, Surroundings], Sink]] = MappingProxyType(dict(KINDS.values()))
 
-def build(name: str, kind: str, path: Path, *, create: bool) -> Sink:
-    """Return the sink `name`; nothing outside the process is touched before its first delivery.
 
-    `create`: its directory is the appliance's own and may be made. Raises ConfigurationError.
-    """
-    builder = KINDS.get(kind)
-    if builder is None:
-        hint = f"use one of: {', '.join(sorted(KINDS))}"
-        raise ConfigurationError(f"sync.sinks.{name}.kind = {kind!r} is not known", hint=hint)
-    return builder(path, create)
+def build(options: Options, room: Surroundings | None = None) -> Sink:
+    """Return a sink; nothing outside the process is touched before its first delivery."""
+    return _BUILDERS[type(options)](options, room or Surroundings())

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from appliance.archive.outbox import Verdict
+from appliance.model.routes import Route
 from tests.archives import SINK
 from tests.integration.sync.boxes import Box
 from tests.waiting import wait_until
@@ -53,7 +54,7 @@ def test_leases_of_a_killed_process_are_taken_back_at_once(box: Box) -> None:
 def _two_sinks(tmp_path: Path) -> Box:
     sinks = {"good": {"path": str(tmp_path / "good")}, "lost": {"path": str(tmp_path / "lost")}}
     (tmp_path / "good").mkdir()
-    return Box(tmp_path / "home", {"APPLIANCE__SYNC__SINKS": json.dumps(sinks)}, sinks=("good", "lost"))
+    return Box(tmp_path / "home", {"APPLIANCE__SYNC__SINKS": json.dumps(sinks)}, sinks=(Route("good"), Route("lost")))
 
 
 def test_a_sink_that_is_down_slows_no_other_and_recovers_by_itself(tmp_path: Path) -> None:

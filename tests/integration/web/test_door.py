@@ -101,6 +101,15 @@ def test_slow_clients_take_no_thread(appliance: Appliance, web: WebClient) -> No
             connection.close()
 
 
+def test_a_silent_monitor_does_not_count(appliance: Appliance, web: WebClient) -> None:
+    silent = appliance.home / "run" / "monitor.json"
+    silent.write_text(json.dumps({"room": "monitor", "pid": 2**22 + 1, "at": 0}))
+    try:
+        assert web.get("/readyz").json() == {"status": "ready", "reasons": []}
+    finally:
+        silent.unlink()
+
+
 def test_ready_says_which_room_is_silent(appliance: Appliance, web: WebClient) -> None:
     assert web.get("/readyz").json() == {"status": "ready", "reasons": []}
     silent = appliance.home / "run" / "sync.json"

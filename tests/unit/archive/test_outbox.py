@@ -11,6 +11,7 @@ from appliance.archive.outbox import Lease, LeaseLost, Outcome, Verdict
 from appliance.archive.room import Archive
 from appliance.errors import NotFound
 from appliance.model.records import ConflictPolicy
+from appliance.model.routes import NEWEST, PriorityRule, Route, Selection
 from tests.archives import new_archive, sender
 from tests.builders.instances import ct, part10, series
 from tests.clocks import FakeClock
@@ -98,7 +99,7 @@ def test_a_waiting_row_holds_back_its_series_and_no_other(archive: Archive, cloc
     others = claim(archive)
     assert {d.series_uid for d in others.deliveries}.isdisjoint({lease.deliveries[0].series_uid})
     assert len(others.deliveries) == 3
-    assert archive.outbox.next_due(SINK) == 0
+    assert archive.outbox.next_due(SINK) == later
     clock.advance(31)
     assert len(claim(archive).deliveries) == 5
 
@@ -150,7 +151,7 @@ def test_replay_sends_a_study_once_more(archive: Archive) -> None:
 
 
 def test_invariant_5_every_sink_has_its_own_pace(archive: Archive) -> None:
-    archive.outbox.register([SINK, "second"])
+    archive.outbox.register([Route(SINK), Route("second")])
     fill(archive)
     settle_all(archive, claim(archive, sink="second"))
     stats = archive.outbox.stats()
@@ -159,8 +160,8 @@ def test_invariant_5_every_sink_has_its_own_pace(archive: Archive) -> None:
 
 def test_a_new_sink_is_given_everything_the_box_holds(archive: Archive) -> None:
     fill(archive, 2)
-    archive.outbox.register([SINK, "late"])
-    archive.outbox.register([SINK, "late"])
+    archive.outbox.register([Route(SINK), Route("late")])
+    archive.outbox.register([Route(SINK), Route("late")])
     assert archive.outbox.stats()["late"].pending == 5
 
 
@@ -168,7 +169,7 @@ def test_a_sink_that_was_away_catches_up(archive: Archive) -> None:
     archive.outbox.register([])
     fill(archive)
     assert archive.outbox.stats()[SINK].pending == 0
-    archive.outbox.register([SINK])
+    archive.outbox.register([Route(SINK)])
     assert archive.outbox.stats()[SINK].pending == 3
 
 
@@ -216,7 +217,7 @@ def test_the_claim_uses_the_partial_indexes(archive: Archive) -> None:
         ).fetchall()
     text = "\n".join(row["detail"] for row in plan)
     assert "delivery_unfinished" in text
-    assert "SEARCH d USING INDEX delivery_pending" in text
+    assert "SEARCH d USING INDEX delivery_claim" in text
     assert "SCAN" not in text
 
 
@@ -231,3 +232,91 @@ def test_old_content_is_never_sent_after_new(archive: Archive) -> None:
     assert archive.outbox.replay(sink=SINK) == 3
     sent = {d.payload for d in claim(archive).deliveries if d.kind == "image"}
     assert len(sent) == 1
+
+
+def test_a_filter_keeps_other_modalities_away(archive: Archive) -> None:
+    archive.outbox.register([Route("ct", selection=Selection(modalities=("CT",))), Route("mr", kinds=("object",))])
+    fill(archive, Modality="CT")
+    fill(archive, Modality="MR")
+    stats = archive.outbox.stats()
+    assert (stats["ct"].pending, stats["mr"].pending) == (3, 2)
+
+
+def test_a_widened_filter_catches_up(archive: Archive) -> None:
+    archive.outbox.register([Route(SINK, selection=Selection(modalities=("CT",)))])
+    fill(archive, Modality="MR")
+    assert archive.outbox.stats()[SINK].pending == 0
+    archive.outbox.register([Route(SINK)])
+    assert archive.outbox.stats()[SINK].pending == 3
+
+
+def test_priorities_go_first_and_series_stay_in_order(archive: Archive) -> None:
+    rule = PriorityRule(Selection(ae_titles=("ER",)), 0)
+    archive.outbox.register([Route(SINK, priorities=(rule,))])
+    fill(archive, 2)
+    for dataset in series(2):
+        archive.ingest.receive_file(BytesIO(part10(dataset)), sender("ER"))
+    kinds = [(d.source_ae, d.kind) for d in claim(archive).deliveries]
+    assert [kind for _, kind in kinds] == ["state", "image", "object", "image", "object"] * 2
+    assert [name for name, kind in kinds if kind == "object"] == ["ER", "ER", "CT1", "CT1"]
+
+
+def test_a_rule_about_age_counts_from_the_study_date(archive: Archive) -> None:
+    archive.outbox.register([Route(SINK, priorities=(PriorityRule(Selection(), 9, older_than_days=30),))])
+    fill(archive, StudyDate="20200101")
+    fill(archive, StudyDate="20231110")  # the clock of these tests stands at 2023-11-14
+    dates = [d.payload for d in claim(archive).deliveries if d.kind == "state"]
+    assert "2023-11-10" in dates[0]
+    assert "2020-01-01" in dates[1]
+
+
+def test_newest_study_first(archive: Archive, clock: FakeClock) -> None:
+    archive.outbox.register([Route(SINK, order=NEWEST)])
+    studies = []
+    for _ in range(3):
+        dataset = ct()
+        archive.ingest.receive_file(BytesIO(part10(dataset)), sender())
+        studies.append(str(dataset.StudyInstanceUID))
+        clock.advance(60)
+    assert [d.study_uid for d in claim(archive).deliveries if d.kind == "object"] == studies[::-1]
+
+
+def test_a_hurried_study_overtakes_the_queue(archive: Archive) -> None:
+    fill(archive, 2)
+    dataset = ct()
+    archive.ingest.receive_file(BytesIO(part10(dataset)), sender())
+    assert archive.outbox.hurry(str(dataset.StudyInstanceUID)) == 3
+    archive.ingest.receive_file(BytesIO(part10(ct(SeriesInstanceUID=dataset.SeriesInstanceUID,
+                                                  StudyInstanceUID=dataset.StudyInstanceUID))), sender())  # fmt: skip
+    lease = claim(archive, rows=5)
+    assert {d.study_uid for d in lease.deliveries} == {str(dataset.StudyInstanceUID)}
+
+
+def test_a_hold_is_remembered_with_its_reason(archive: Archive) -> None:
+    archive.outbox.hold(SINK, "line is being moved")
+    assert archive.outbox.held(SINK) == archive.outbox.stats()[SINK].held == "line is being moved"
+    archive.outbox.register([Route(SINK)])
+    assert archive.outbox.held(SINK), "a restart does not end it"
+    archive.outbox.release_hold(SINK)
+    assert archive.outbox.held(SINK) == ""
+    with pytest.raises(NotFound):
+        archive.outbox.hold("nowhere", "x")
+
+
+def test_delivered_objects_wait_for_proof_where_it_is_asked_for(archive: Archive, clock: FakeClock) -> None:
+    archive.outbox.register([Route(SINK, proof=True)])
+    fill(archive, 2)
+    lease = claim(archive)
+    settle_all(archive, lease)
+    first, second = archive.proofs.due(SINK, 10)
+    assert first.kind == "object" and first.blob is not None
+    archive.proofs.prove(SINK, first.event_id, "read back")
+    archive.proofs.postpone(SINK, second.event_id, clock.now() + 1_000_000)
+    assert archive.proofs.due(SINK, 10) == []
+    clock.advance(2)
+    assert archive.proofs.count(SINK) == 1
+    archive.proofs.refute(SINK, second.event_id, "not there", resend=True)
+    assert archive.proofs.count(SINK) == 0
+    assert [d.event_id for d in claim(archive).deliveries] == [second.event_id]
+    assert first.sop_uid is not None
+    assert [x["fact"] for x in archive.custody.of(first.sop_uid)] == ["received", "delivered", "proven"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,4 +130,17 @@ def test_a_room_has_a_session_of_its_own(journal: Path) -> None:
     pid = supervisor.pids()["scp"]
     wait_until(lambda: lines(journal))
     assert os.getsid(pid) == pid != os.getsid(0)
+    supervisor.stop()
+
+
+def test_a_room_the_others_do_without_ends_nothing_but_itself(journal: Path) -> None:
+    clock = FakeClock()
+    hopeless = replace(plan("monitor", "raise SystemExit(78)"), vital=False)
+    supervisor, said = make(hopeless, room(journal, "scp"), clock=clock)
+    supervisor.tend()
+    wait_until(lambda: supervisor.tend() is None and "monitor" not in supervisor.pids())
+    clock.advance(3600)
+    assert supervisor.tend() is None
+    assert list(supervisor.pids()) == ["scp"]
+    assert len(said) == 1 and "monitor cannot run" in said[0]
     supervisor.stop()

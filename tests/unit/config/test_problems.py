@@ -68,6 +68,47 @@ def test_a_mistake_in_a_peer_is_named(entry: str, words: tuple[str, ...]) -> Non
     assert all(word in message for word in words), message
 
 
+KAFKA = '"kind": "kafka", "bootstrap_servers": ["k:9092"]'
+STOW = '"kind": "stow", "url": "https://pacs.example/dicom-web"'
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ('"kind": "fax"', ("sync.sinks.a.kind = 'fax'", "directory, kafka, memory, stow")),
+        ('"kind": "kafka"', ("sync.sinks.a.bootstrap_servers", "missing")),
+        ('"kind": "kafka", "bootstrap_servers": []', ("sync.sinks.a.bootstrap_servers", "at least 1")),
+        ('"kind": "kafka", "bootstrap_servers": ["k"]', ("sync.sinks.a.bootstrap_servers.0 = 'k'", "host:port")),
+        (KAFKA + ', "path": "/x"', ("sync.sinks.a.path", "no such key of a kafka sink")),
+        (KAFKA + ', "pasword_file": "x"', ("did you mean sync.sinks.a.password_file?",)),
+        (KAFKA + ', "password": "hush"', ("sync.sinks.a.password = ****",)),
+        (KAFKA + ', "security": "SASL_SSL"', ("sync.sinks.a", "needs username and password_file")),
+        (KAFKA + ', "username": "box"', ("sync.sinks.a", "set SASL_SSL")),
+        (KAFKA + ', "tls_key": "/k"', ("sync.sinks.a", "tls_certificate and tls_key")),
+        (KAFKA + ', "topics": {"states": "x"}', ("sync.sinks.a.topics.states",)),
+        (KAFKA + ', "topics": {"state": "a b"}', ("sync.sinks.a.topics.state = 'a b'",)),
+        ('"kind": "stow"', ("sync.sinks.a.url", "missing")),
+        ('"kind": "stow", "url": "ftp://x"', ("sync.sinks.a.url", "https://pacs.example/dicom-web")),
+        ('"kind": "stow", "url": "https://me:hush@x"', ("sync.sinks.a.url", "token_file")),
+        (STOW + ', "headers": {"Authorization": "x"}', ("sync.sinks.a.headers.Authorization", "token_file")),
+        (STOW + ', "headers": {"x": "a\\nb"}', ("sync.sinks.a.headers.x",)),
+        (STOW + ', "proxy": "socks://x"', ("sync.sinks.a.proxy", "http://proxy.example:3128")),
+        (STOW + ', "verify": "maybe"', ("sync.sinks.a.verify = 'maybe'", "readback")),
+        ('"rates": [{"bytes_per_second": 1, "days": "mo-fr"}]', ("sync.sinks.a.rates.0.days = 'mo-fr'", "mon-fri")),
+        ('"rates": [{"bytes_per_second": 1, "hours": "7-25"}]', ("sync.sinks.a.rates.0.hours = '7-25'", "07-19")),
+        ('"rates": [{"days": "mon"}]', ("sync.sinks.a.rates.0.bytes_per_second", "missing")),
+        ('"priorities": [{"priority": 10}]', ("sync.sinks.a.priorities.0.priority = 10", "less than or equal to 9")),
+        ('"priorities": [{"modality": "CT"}]', ("did you mean sync.sinks.a.priorities.0.modalities?",)),
+        ('"filter": {"modalities": ["ct"]}', ("sync.sinks.a.filter.modalities.0 = 'ct'",)),
+        ('"order": "lifo"', ("sync.sinks.a.order = 'lifo'", "newest")),
+    ],
+)
+def test_a_mistake_in_a_sink_is_named(entry: str, words: tuple[str, ...]) -> None:
+    message = complaint({"SYNC__SINKS": f'{{"a": {{{entry}}}}}'})
+    assert all(word in message for word in words), message
+    assert "hush" not in message or "url" in message
+
+
 @pytest.mark.parametrize(
     "charset", ["gbk", "GB18030", "ISO_IR 100", "\\\\ISO 2022 IR 58", "ISO 2022 IR 6\\\\ISO 2022 IR 87"]
 )

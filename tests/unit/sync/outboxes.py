@@ -11,7 +11,7 @@ from appliance.clock import Clock
 
 @dataclass
 class FakeOutbox:
-    """Rows of one sink by event id; `refusal` is raised by `settle` while it is set."""
+    """Rows of one sink by event id; `refusal` is raised by `settle` while it is set, `reason` holds the sink."""
 
     clock: Clock
     rows: dict[int, Delivery] = field(default_factory=dict)
@@ -21,6 +21,7 @@ class FakeOutbox:
     breakers: list[tuple[str, str]] = field(default_factory=list)
     claims: list[int] = field(default_factory=list)
     refusal: Exception | None = None
+    reason: str = ""
     commits: int = 0
 
     def add(self, *deliveries: Delivery) -> None:
@@ -35,6 +36,8 @@ class FakeOutbox:
         """Hand out due rows in order."""
         now = self.clock.now()
         due = [n for n, state in self.states.items() if state == "pending" and self.due[n] <= now][:rows]
+        while len(due) > 1 and sum(self._size(n) for n in due) > bytes_:
+            due.pop()
         if not due:
             return None
         self.claims.append(len(due))
@@ -59,6 +62,10 @@ class FakeOutbox:
         """Remember every standing in turn."""
         self.breakers.append((state, reason))
 
+    def held(self, sink: str) -> str:
+        """Return the operator's reason."""
+        return self.reason
+
     def next_due(self, sink: str) -> int | None:
         """Return the earliest time of a pending row."""
         return min((self.due[n] for n, state in self.states.items() if state == "pending"), default=None)
@@ -66,3 +73,7 @@ class FakeOutbox:
     def changed(self) -> int:
         """Return the number of commits of others."""
         return self.commits
+
+    def _size(self, number: int) -> int:
+        blob = self.rows[number].blob
+        return blob.file_size if blob else 0

@@ -8,16 +8,24 @@ from pathlib import Path
 import pytest
 
 from appliance.archive.outbox import Delivery, LeaseLost
-from appliance.clock import SystemClock
+from appliance.clock import Clock, SystemClock
 from appliance.errors import ArchiveFailed, DiskFull
+from appliance.sync.rates import Timetable
 from appliance.sync.retry import RetryPolicy
 from appliance.sync.sinks.contract import Answer, Misconfigured, RowFault, Unreachable
+from appliance.sync.throttle import Throttle
 from appliance.sync.worker import Pace, Rest, Worker
 from tests.builders.deliveries import Deliveries
 from tests.clocks import FakeClock
 from tests.unit.sync.outboxes import FakeOutbox
 from tests.unit.sync.scripted_sink import ScriptedSink
 from tests.waiting import wait_until
+
+
+def unlimited(clock: Clock) -> Throttle:
+    """No limit at any hour."""
+    return Throttle(Timetable(), clock)
+
 
 PACE = Pace(batch_rows=4, poll_seconds=1.0)
 
@@ -30,7 +38,9 @@ class Bench:
         self.outbox = FakeOutbox(self.clock)
         self.sink = ScriptedSink()
         self.make = Deliveries(directory)
-        self.worker = Worker("outbound", self.sink, self.outbox, self.clock, pace, RetryPolicy(), lambda: 1.0)
+        self.worker = Worker(
+            "outbound", self.sink, self.outbox, self.clock, pace, RetryPolicy(), lambda: 1.0, unlimited(self.clock)
+        )
 
     def add(self, count: int) -> None:
         """Announce `count` states of as many series."""
@@ -196,7 +206,9 @@ class Running:
         self.sink = ScriptedSink()
         self.make = Deliveries(directory)
         pace = Pace(poll_seconds=30)
-        self.worker = Worker("outbound", self.sink, self.outbox, self.clock, pace, RetryPolicy(), lambda: 0.0)
+        self.worker = Worker(
+            "outbound", self.sink, self.outbox, self.clock, pace, RetryPolicy(), lambda: 0.0, unlimited(self.clock)
+        )
         self.stop = threading.Event()
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._run)

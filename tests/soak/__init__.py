@@ -1,0 +1,1 @@
+"""Long drains: what must stay flat however long the queue is."""

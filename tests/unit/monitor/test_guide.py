@@ -1,0 +1,124 @@
+"""docs/monitoring.md names every topic, state and field, and every alert that is shipped."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+
+from appliance.monitor.snapshot import health
+from appliance.monitor.standing import Standing, State
+from appliance.monitor.topics import Topics
+from appliance.web.metrics import GAUGES, PREFIX, RequestMetrics
+from tests.unit.monitor.snapshots import NOW, sound
+
+ROOT = Path(__file__).resolve().parents[3]
+GUIDE = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+RULES = ROOT / "packaging" / "prometheus" / "dicom-edge-alerts.yml"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One rule as it stands in the file."""
+
+    name: str
+    rule: dict[str, Any]
+
+
+def alerts() -> list[Alert]:
+    """Every rule of every group."""
+    document = yaml.safe_load(RULES.read_text(encoding="utf-8"))
+    return [Alert(rule["alert"], rule) for group in document["groups"] for rule in group["rules"]]
+
+
+def metrics() -> dict[str, tuple[str, ...]]:
+    """Every metric of this box: its name in an expression, and its labels."""
+    registry = CollectorRegistry()
+    RequestMetrics(registry).note("/x", "GET", 200, 0.1)
+    own = {sample.name: tuple(sample.labels) for family in registry.collect() for sample in family.samples}
+    return own | {PREFIX + name: labels for name, (_, labels) in GAUGES.items()}
+
+
+def anchors(text: str) -> set[str]:
+    """The places of a document that a link can name."""
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.*)$", text, re.M)}
+
+
+def fields(report: dict[str, Any]) -> set[str]:
+    """Every key of a report, at any depth, but for free names."""
+    found = set()
+    for key, value in report.items():
+        found.add(key)
+        if isinstance(value, dict) and key != "certificates":
+            inner = value["kafka"] if key == "sinks" else value
+            found |= fields(inner)
+    return found
+
+
+def code(text: str) -> set[str]:
+    """What stands in the document as code."""
+    return set(re.findall(r"`([^`\n]+)`", text))
+
+
+def test_every_topic_and_state_is_documented() -> None:
+    topics = Topics.of("edge/v1", "{site}")
+    assert {topics.status, topics.health} <= code(GUIDE)
+    assert {state.value for state in State} <= code(GUIDE)
+
+
+def test_every_field_of_a_report_is_documented() -> None:
+    status = set(Standing("b", "1", NOW).report())
+    assert status | fields(health(sound(), State.READY, "b")) <= code(GUIDE)
+
+
+def test_links_inside_the_guide_lead_somewhere() -> None:
+    wanted = set(re.findall(r"\]\(#([\w-]+)\)", GUIDE))
+    assert wanted and wanted <= anchors(GUIDE)
+
+
+def test_links_to_other_documents_lead_somewhere() -> None:
+    wanted = set(re.findall(r"\]\(([\w-]+\.md)", GUIDE))
+    assert wanted and not [name for name in wanted if not (ROOT / "docs" / name).exists()]
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert.name)
+def test_an_alert_is_whole(alert: Alert) -> None:
+    rule = alert.rule
+    assert set(rule) == {"alert", "expr", "for", "labels", "annotations"}
+    assert re.fullmatch(r"\d+[smhd]", rule["for"])
+    assert rule["labels"]["severity"] in ("info", "warning", "critical")
+    assert set(rule["annotations"]) == {"summary", "runbook"}
+    document, _, anchor = rule["annotations"]["runbook"].partition("#")
+    assert document == "docs/monitoring.md" and anchor in anchors(GUIDE)
+    assert anchor == alert.name.lower()
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert.name)
+def test_an_alert_asks_for_metrics_and_labels_that_exist(alert: Alert) -> None:
+    expression, known = alert.rule["expr"], metrics()
+    used = re.findall(r"\b(dicom_edge_\w+|up)\b(?:\{([^}]*)\})?", expression)
+    assert used
+    for name, matchers in used:
+        labels = re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", matchers)
+        assert name == "up" or name in known
+        assert set(labels) <= ({"job"} if name == "up" else set(known[name]))
+    named = set(re.findall(r"\$labels\.(\w+)", alert.rule["annotations"]["summary"]))
+    carried = {"instance"}.union(*(known.get(name, ()) for name, _ in used))
+    assert named <= carried
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert.name)
+def test_an_expression_is_closed(alert: Alert) -> None:
+    text = re.sub(r'"[^"]*"', "", alert.rule["expr"])
+    for opening, closing in ("()", "{}", "[]"):
+        assert text.count(opening) == text.count(closing)
+
+
+def test_no_alert_has_the_name_of_another() -> None:
+    names = [alert.name for alert in alerts()]
+    assert len(names) == len(set(names)) > 10

@@ -1,0 +1,35 @@
+"""The sentences about sinks that are not being served."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from appliance.archive.outbox_desk import SinkStats
+from appliance.web.notices import HELD, TEXTS, notices
+
+SERVED = SinkStats(
+    pending=1, leased=0, delivered=2, dead=0, buried=0, oldest_seconds=1.0, breaker="closed", reason="", active=True,
+    required=True, held="",
+)  # fmt: skip
+
+
+def test_nothing_is_said_of_sinks_that_are_served() -> None:
+    assert notices({"a": SERVED, "b": replace(SERVED, breaker="half-open")}) == []
+
+
+@pytest.mark.parametrize("state", ["open", "paused"])
+def test_a_breaker_is_told_with_its_reason(state: str) -> None:
+    (notice,) = notices({"centre": replace(SERVED, breaker=state, reason="no route")})
+    assert notice.text == TEXTS[state]
+    assert notice.values == {"sink": "centre", "reason": "no route"}
+
+
+def test_an_operators_pause_stands_above_the_breaker() -> None:
+    (notice,) = notices({"centre": replace(SERVED, breaker="open", reason="no route", held="moving house")})
+    assert (notice.text, notice.values["reason"]) == (HELD, "moving house")
+
+
+def test_a_sink_that_is_not_active_is_left_out() -> None:
+    assert notices({"old": replace(SERVED, breaker="paused", reason="gone", active=False)}) == []

@@ -20,8 +20,8 @@ ROWS = 50_000
 MANY_ROWS = 500_000
 WARM = 0.2
 MIB = 1 << 20
-# One row's record is 1 KB: keeping a tenth of each would show above the noise of so short a drain.
-MOST_GROWTH = 100
+# One row's record is 1 KB: keeping a fifth of each would show above the noise of so short a drain (up to 100).
+MOST_GROWTH = 200
 SAMPLES = 20
 
 
@@ -81,4 +81,4 @@ def test_half_a_million_rows_drain_with_flat_memory(box: Box) -> None:
     add_rows(box.archive, MANY_ROWS)
     slope = growth(drain(box, MANY_ROWS), MANY_ROWS)
     print(f"{slope:.2f} bytes per row")
-    assert slope < MOST_GROWTH / 10
+    assert slope < MOST_GROWTH / 20

@@ -117,8 +117,10 @@ def test_the_status_has_its_keys(box: Appliance) -> None:
         "dead",
         "buried",
         "oldest_seconds",
+        "required",
         "breaker",
         "reason",
+        "held",
     }
     assert status["last_store"].endswith("Z")
     assert {name for name, room in status["rooms"].items() if room["alive"]} == {"scp", "web", "sync"}

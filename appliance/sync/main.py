@@ -142,7 +142,8 @@ def _options(settings: Settings, name: str) -> Options:
     entry = settings.sync.sinks[name]
     kind, _ = KINDS[entry.kind]
     if isinstance(entry, DirectoryEntry):
-        return DirectoryOptions(_sink_path(settings, name), create=entry.path is None)
+        floor = settings.archive.reserve_bytes // 2
+        return DirectoryOptions(_sink_path(settings, name), entry.path is None, settings.home, floor)
     told = {field.name for field in dataclasses.fields(kind)}
     values = {key: _told(f"sync.sinks.{name}.{key}", value) for key, value in entry if key in told}
     if isinstance(entry, KafkaEntry):

@@ -42,14 +42,26 @@ class DirectorySink:
     "direct"), after the object's bytes are durable; their file_path is relative to `root`.
     """
 
-    def __init__(self, root: Path, *, create: bool = False, rotate_bytes: int = ROTATE_BYTES) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        create: bool = False,
+        beside: Path | None = None,
+        floor_bytes: int = 0,
+        rotate_bytes: int = ROTATE_BYTES,
+    ) -> None:
         """Touch nothing yet. `create`: make `root` (not its parents) where it is missing.
+
+        On the file system of `beside` (the archive's) the last `floor_bytes` are left alone.
 
         Without it a missing root pauses the sink, so that an unmounted disk is not mistaken for
         an empty one.
         """
         self._root = root
         self._create = create
+        self._beside = beside
+        self._floor_bytes = floor_bytes
         self._rotate_bytes = rotate_bytes
         self._lock = -1
         self._tree = DirectoryTree(root)
@@ -65,6 +77,7 @@ class DirectorySink:
         answers: dict[int, Answer] = {}
         try:
             self._open()
+            self._check_room(0)
             self._append(_sealed([row for row in batch if row.kind != OBJECT], answers), answers)
             self._deliver_objects([row for row in batch if row.kind == OBJECT], answers)
         except (Unreachable, Misconfigured) as obstacle:
@@ -137,8 +150,22 @@ class DirectorySink:
             raise RowFault("the archive no longer holds this object's bytes")
         relative = object_path(row)
         sealed = Sealed.of(row, seal(row, f"{OBJECTS}/{relative}"))
+        self._check_room(row.blob.file_size)
         self._objects.put(row.blob, relative)
         return sealed
+
+    def _check_room(self, coming: int) -> None:
+        """Raise Unreachable rather than eat what the archive keeps in reserve on a disk that both share."""
+        if self._beside is None or not self._floor_bytes:
+            return
+        with destination(OPEN):
+            shared = os.stat(self._root).st_dev == os.stat(self._beside).st_dev
+            found = os.statvfs(self._root)
+        if shared and found.f_bavail * found.f_frsize - coming < self._floor_bytes:
+            raise Unreachable(
+                "the disk it shares with the archive is full down to half of the archive's reserve",
+                hint="give the sink a disk of its own, or free some space",
+            )
 
     def _append(self, rows: Sequence[Sealed], answers: dict[int, Answer]) -> None:
         """Add the rows' lines, one write and one fsync per topic; the rows are delivered then."""

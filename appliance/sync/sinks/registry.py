@@ -31,10 +31,16 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class DirectoryOptions:
-    """Where a directory sink writes. `create`: its root is the appliance's own and may be made."""
+    """Where a directory sink writes. `create`: its root is the appliance's own and may be made.
+
+    On the file system of `beside` it leaves the last `floor_bytes` alone: the archive needs them
+    to record its deliveries.
+    """
 
     root: Path
     create: bool = False
+    beside: Path | None = None
+    floor_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class MemoryOptions:
 def _directory(options: DirectoryOptions, _room: Surroundings) -> Sink:
     from appliance.sync.sinks.directory import DirectorySink
 
-    return DirectorySink(options.root, create=options.create)
+    return DirectorySink(options.root, create=options.create, beside=options.beside, floor_bytes=options.floor_bytes)
 
 
 def _kafka(options: KafkaOptions, room: Surroundings) -> Sink:

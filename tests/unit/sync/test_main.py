@@ -14,7 +14,7 @@ from appliance.sync.sinks.kafka_options import KafkaOptions
 from appliance.sync.sinks.registry import KINDS, DirectoryOptions
 from appliance.sync.sinks.stow_options import StowOptions
 
-OUR_OWN = {"kafka": {"source"}, "directory": {"root", "create"}}
+OUR_OWN = {"kafka": {"source"}, "directory": {"root", "create", "beside", "floor_bytes"}}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -49,8 +49,9 @@ def test_a_stow_sink_is_told_all_it_may_need() -> None:
 
 def test_a_directory_without_a_path_is_the_appliances_own(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, sync={"sinks": {"a": {}, "b": {"path": "/mnt/b"}}})  # type: ignore[arg-type]
-    assert main._options(settings, "a") == DirectoryOptions(tmp_path / "a", create=True)
-    assert main._options(settings, "b") == DirectoryOptions(Path("/mnt/b"))
+    floor = settings.archive.reserve_bytes // 2
+    assert main._options(settings, "a") == DirectoryOptions(tmp_path / "a", True, tmp_path, floor)
+    assert main._options(settings, "b") == DirectoryOptions(Path("/mnt/b"), False, tmp_path, floor)
 
 
 def test_a_sink_may_have_limits_of_its_own() -> None:

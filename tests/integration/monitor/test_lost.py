@@ -7,10 +7,15 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.integration.monitor.reporting import LOST_SECONDS, STATUS, WILL_DELAY, document, reporting, retained
 from tests.integration.monitor.reporting import wait_state as wait
 from tests.partners.mosquitto import Mosquitto
 from tests.partners.mqtt_watcher import MqttWatcher, Told
+
+# These tests are about time: they run alone.
+pytestmark = pytest.mark.serial
 
 # What two busy cores and the broker's own clock, which ticks by the second, may add.
 SLACK = 2.5

@@ -47,8 +47,7 @@ def _strace(pid: int, *options: str) -> Iterator[None]:
     command = ["strace", "-f", *options, "-p", str(pid)]
     tracer = subprocess.Popen(command, stderr=subprocess.PIPE)
     try:
-        threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
-        wait_until(lambda: _attached(pid) >= threads, 20)
+        wait_until(lambda: _attached(pid), 20)
         yield
     finally:
         tracer.terminate()
@@ -57,12 +56,13 @@ def _strace(pid: int, *options: str) -> Iterator[None]:
         tracer.stderr.close()
 
 
-def _attached(pid: int) -> int:
-    found = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        text = (task / "status").read_text()
-        found += "TracerPid:\t0\n" not in text
-    return found
+def _attached(pid: int) -> bool:
+    """Whether every thread there is now is traced; those that end meanwhile do not count."""
+    try:
+        statuses = [(task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return all("TracerPid:\t0\n" not in status for status in statuses)
 
 
 def calls(trace: str) -> list[Call]:

@@ -40,7 +40,7 @@ FROM delivery d INDEXED BY delivery_claim
 WHERE d.sink = :sink AND d.state = 'pending' AND (d.not_before <= :now OR d.not_before > :horizon) AND NOT EXISTS (
   SELECT 1 FROM delivery p INDEXED BY delivery_unfinished WHERE p.sink = d.sink AND p.series_key = d.series_key
   AND p.event_id < d.event_id AND p.state IN ('pending', 'leased')
-  AND (p.state = 'leased' OR (p.not_before > :now AND p.not_before <= :horizon)))
+  AND (p.state = 'leased' OR p.rank > d.rank OR (p.not_before > :now AND p.not_before <= :horizon)))
 ORDER BY d.rank, d.event_id LIMIT :rows
 """
 
@@ -147,6 +147,7 @@ class Outbox(OutboxDesk):
         """
         now = self._clock.now()
         with self._database.write() as cx:
+            served = {route.name: route for route in routes(cx)}
             cx.execute("UPDATE sink SET active = 0")
             for route in chosen:
                 cx.execute(
@@ -155,7 +156,8 @@ class Outbox(OutboxDesk):
                     " SET active = 1, route = excluded.route, required = excluded.required",
                     (route.name, now, route.to_json(), int(route.required)),
                 )
-                backfill(cx, route, now)
+                if served.get(route.name) != route:
+                    backfill(cx, route, now)  # else it has been given everything as it came
 
     def claim(self, sink: str, *, rows: int, bytes_: int, lease_seconds: float) -> Lease | None:
         """Hand out the next rows of a sink, oldest first, or None when nothing is due.

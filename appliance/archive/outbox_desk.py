@@ -139,7 +139,9 @@ class OutboxDesk:
         """Put what is still to be delivered of a study at the head of every queue, due now; return how many rows."""
         with self._database.write() as cx:
             return cx.execute(
-                "UPDATE delivery SET rank = ?1, not_before = 0, updated_at = ?2 WHERE state = 'pending'"
+                "UPDATE delivery SET rank = ?1, updated_at = ?2,"
+                " not_before = CASE WHEN state = 'pending' THEN 0 ELSE not_before END"
+                " WHERE state IN ('pending', 'leased')"
                 " AND (?3 = '' OR sink = ?3)"
                 " AND event_id IN (SELECT id FROM event WHERE tenant = ?4 AND study_uid = ?5)",
                 (HURRIED, self._clock.now(), sink, self._tenant, study_uid),

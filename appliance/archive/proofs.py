@@ -17,6 +17,7 @@ SELECT d.event_id, d.attempts, d.rank, e.tenant, e.kind, e.study_uid, e.series_u
   v.blob_path, v.blob_offset, v.blob_length, v.file_size, v.transfer_syntax_uid, v.digest, v.sop_class_uid, v.source_ae
 FROM delivery d INDEXED BY delivery_proof CROSS JOIN event e ON e.id = d.event_id JOIN version v ON v.id = e.version_id
 WHERE d.sink = :sink AND d.proof_due IS NOT NULL AND d.proof_due <= :now AND d.state = 'delivered'
+  AND v.standing = 'current'
 ORDER BY d.proof_due LIMIT :rows
 """
 
@@ -46,7 +47,9 @@ class Proofs:
         """Return how many delivered objects of a sink still want proof."""
         with self._database.read() as cx:
             row = cx.execute(
-                "SELECT count(*) FROM delivery INDEXED BY delivery_proof WHERE sink = ? AND proof_due IS NOT NULL",
+                "SELECT count(*) FROM delivery d INDEXED BY delivery_proof CROSS JOIN event e ON e.id = d.event_id"
+                " JOIN version v ON v.id = e.version_id"
+                " WHERE d.sink = ? AND d.proof_due IS NOT NULL AND v.standing = 'current'",
                 (sink,),
             ).fetchone()
         return int(row[0])

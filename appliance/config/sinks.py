@@ -47,7 +47,7 @@ class FilterEntry(Section):
 class PriorityEntry(FilterEntry):
     """A place in the queue for some of the objects. The first rule that applies counts."""
 
-    older_than_days: Size | None = None
+    older_than_days: Annotated[int, Field(ge=0, le=36500)] | None = None
     """Only studies whose date is more than so many days ago; unset means any age."""
 
     priority: int = Field(ge=0, le=9)

@@ -26,6 +26,8 @@ from appliance.failpoints import failpoint
 VERSION: Final = "1.0.0"
 PIECE_BYTES: Final = 64 << 20
 TRIES: Final = 3
+# What a service answers that is down, busy or does not know us yet: no word about what it offers.
+NO_VERDICT: Final = frozenset({401, 403, 407, 408, 425, 429})
 OFFSET_TYPE: Final = "application/offset+octet-stream"
 _TUS: Final[Mapping[str, str]] = {"Tus-Resumable": VERSION}
 _CREATED: Final = frozenset({200, 201})
@@ -46,6 +48,8 @@ class OffsetUpload:
         """Say whether the service takes such uploads; asked once. Raises NotReached, NoAnswer, NotTrusted."""
         if self._offered is None:
             reply = self._ask("OPTIONS", self._url, {})
+            if reply.status in NO_VERDICT or (reply.status >= 500 and reply.status != 501):
+                return False  # it could not say: ask again the next time
             extensions = reply.headers.get("Tus-Extension", "").replace(" ", "").split(",")
             spoken = reply.headers.get("Tus-Version", reply.headers.get("Tus-Resumable", ""))
             is_ours = VERSION in spoken.replace(" ", "").split(",") and "creation" in extensions

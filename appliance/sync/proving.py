@@ -43,6 +43,9 @@ class Proofs(Protocol):
     def prove(self, sink: str, event_id: int, detail: str) -> None:
         """Record the proof."""
 
+    def postpone(self, sink: str, event_id: int, until: int) -> None:
+        """Ask again at `until` (microseconds since epoch)."""
+
     def refute(self, sink: str, event_id: int, detail: str, *, resend: bool) -> None:
         """Record that there is none; `resend` delivers the object again."""
 
@@ -79,6 +82,8 @@ class Prover:
         except (Unreachable, Misconfigured) as obstacle:
             log.warning("not read back", sink=self._sink, fault=obstacle.message)
             self._left += 1
+            # It goes to the end of the order: it may be this one object that cannot be read.
+            self._proofs.postpone(self._sink, rows[0].event_id, self._clock.now())
             self._not_before = now + max(PAUSE_SECONDS, getattr(obstacle, "retry_after", 0.0))
             return 0
 

@@ -80,10 +80,11 @@ class KafkaSink:
         while groups:
             group = groups.pop()
             found = self._send(group, deadline)
-            suspects = [parcel for parcel in group if _is_fault(found[parcel.event_id])]
+            suspects = _suspects(group, found)
             if len(group) > 1 and suspects:
                 groups += reversed([half for half in halves(suspects) if half])
-                found = {number: answer for number, answer in found.items() if not _is_fault(answer)}
+                again = {parcel.event_id for parcel in suspects}
+                found = {number: answer for number, answer in found.items() if number not in again}
             answers.update(found)
             obstacle = next((answer for answer in found.values() if isinstance(answer, OBSTACLES)), None)
             if obstacle is not None:
@@ -153,6 +154,19 @@ class _Patience:
             hint = "create it; see docs/forwarding-kafka.md"
             return Misconfigured(f"the broker has no topic {lost} any more", hint=hint)
         return self._link.obstacle()
+
+
+def _suspects(group: Sequence[Parcel], found: Answers) -> list[Parcel]:
+    """Return the rows that must be sent again: faulty ones, and what follows one of them in its series.
+
+    What follows goes again even where it was acknowledged, or the older record would be the last.
+    """
+    suspects, series = [], set()
+    for parcel in group:
+        if _is_fault(found[parcel.event_id]) or parcel.series in series:
+            suspects.append(parcel)
+            series.add(parcel.series)
+    return suspects
 
 
 def _hand_over(link: Link, group: Sequence[Parcel]) -> dict[int, list[Future]]:

@@ -320,3 +320,23 @@ def test_delivered_objects_wait_for_proof_where_it_is_asked_for(archive: Archive
     assert [d.event_id for d in claim(archive).deliveries] == [second.event_id]
     assert first.sop_uid is not None
     assert [x["fact"] for x in archive.custody.of(first.sop_uid)] == ["received", "delivered", "proven"]
+
+
+def test_hurrying_keeps_the_order_of_a_series_that_is_under_way(archive: Archive, clock: FakeClock) -> None:
+    fill(archive, 2)
+    lease = claim(archive, rows=2)
+    archive.outbox.hurry(lease.deliveries[0].study_uid)
+    settle_all(archive, lease, Verdict.WAIT)
+    assert [d.event_id for d in claim(archive).deliveries] == [1, 2, 3, 4, 5]
+
+
+def test_an_unchanged_sink_is_not_looked_through_at_every_start(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(archive)
+    asked: list[Route] = []
+    monkeypatch.setattr("appliance.archive.outbox.backfill", lambda cx, route, now: asked.append(route))
+    archive.outbox.register([Route(SINK)])
+    assert asked == []
+    archive.outbox.register([Route(SINK, kinds=("object",))])
+    assert len(asked) == 1

@@ -45,6 +45,10 @@ class FakeProofs:
         self.proven.append(event_id)
         self.rows = [row for row in self.rows if row.event_id != event_id]
 
+    def postpone(self, sink: str, event_id: int, until: int) -> None:
+        """Put it behind the others."""
+        self.rows.sort(key=lambda row: row.event_id == event_id)
+
     def refute(self, sink: str, event_id: int, detail: str, *, resend: bool) -> None:
         """Take it from the rows."""
         self.refuted.append((event_id, detail, resend))

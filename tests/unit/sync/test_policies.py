@@ -152,6 +152,17 @@ def test_a_service_that_is_away_is_asked_again_after_a_minute(tmp_path: Path) ->
     assert len(bench.proofs.proven) == 1
 
 
+def test_one_object_that_cannot_be_read_back_does_not_keep_the_others_waiting(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, proves=True)
+    first, second = bench.make.object(sop="1"), bench.make.object(sop="2")
+    bench.proofs.rows = [first, second]
+    bench.destination.outage = Unreachable("answers 500")
+    bench.run(1)
+    bench.destination.outage = None
+    bench.run(61)
+    assert bench.proofs.proven == [second.event_id, first.event_id]
+
+
 def test_reading_back_uses_the_line_as_well(tmp_path: Path) -> None:
     bench = Bench(tmp_path, rate=SIZE // 100, proves=True)
     bench.proofs.rows = [bench.make.object(sop=str(n), data=bytes(1000)) for n in range(5)]

@@ -105,6 +105,7 @@ class Program:
     def pause(self) -> None:
         """Freeze it: connections stay open, nothing is answered, the kernel still accepts."""
         os.kill(self.pid, signal.SIGSTOP)
+        wait_until(lambda: _frozen(self.pid), STOP_SECONDS)
 
     def resume(self) -> None:
         """Let a frozen one go on."""
@@ -122,3 +123,9 @@ class Program:
     def output(self) -> str:
         """Everything it has printed, over all its lives."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+def _frozen(pid: int) -> bool:
+    """Whether every thread has stopped: the signal is on its way for a moment after it was sent."""
+    statuses = [(task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return all("State:\tT" in status for status in statuses)

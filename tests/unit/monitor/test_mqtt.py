@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from appliance.errors import ConfigurationError
-from appliance.monitor.mqtt import QUEUE, Broker, MqttLink
+from appliance.monitor.mqtt import QUEUE, Broker, MqttLink, wire_keepalive
 from appliance.monitor.topics import Message
 from tests.builders.certificates import Authority
 from tests.partners.lasting_ports import lasting_ports
@@ -66,3 +66,8 @@ def test_a_name_that_cannot_be_resolved_is_a_fault_like_another(broker: Broker) 
         assert wait_until(lambda: link.fault, 20)
     finally:
         link.farewell(MESSAGE, 1)
+
+
+@pytest.mark.parametrize(("configured", "told"), [(30, 26), (8, 4), (6, 2), (4, 2), (2, 2), (1, 1)])
+def test_the_broker_is_told_a_shorter_interval_so_that_its_own_round_fits_in(configured: int, told: int) -> None:
+    assert wire_keepalive(configured) == told

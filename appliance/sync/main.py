@@ -26,6 +26,8 @@ from appliance.sync.worker import Pace, Worker
 ROOM = "sync"
 PUBLISH_SECONDS = 1.0
 SECONDS_OF_HOUR = 3600.0
+# Of one processor, for all sinks together, while instances arrive: the doors keep the rest.
+SHARE = 0.05
 EXIT_DRAINED = 0
 # EX_SOFTWARE: the archive failed, and only a fresh process knows what is on disk.
 EXIT_ARCHIVE_FAILED = 70
@@ -129,6 +131,7 @@ def _pace(settings: Settings, entry: CommonEntry) -> Pace:
         batch_bytes=entry.batch_bytes or sync.batch_bytes,
         lease_seconds=entry.lease_seconds or sync.lease_seconds,
         poll_seconds=sync.poll_seconds,
+        share=SHARE / len([entry for entry in sync.sinks.values() if entry.active]),
     )
 
 

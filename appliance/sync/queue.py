@@ -28,3 +28,6 @@ class Queue(Protocol):
 
     def changed(self) -> int:
         """Return a number that differs once somebody else has committed."""
+
+    def newest(self) -> int:
+        """Return the number of the newest event there has been, 0 without one."""

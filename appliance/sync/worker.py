@@ -19,6 +19,7 @@ from appliance.sync.queue import Queue
 from appliance.sync.retry import Breaker, RetryPolicy, State, full_jitter
 from appliance.sync.sinks.contract import Misconfigured, Sink
 from appliance.sync.throttle import Throttle
+from appliance.sync.yielding import Yielding
 
 GLANCE_SECONDS = 0.1
 # A trickle is given so long to become a batch: fewer transactions for the door to wait behind.
@@ -54,6 +55,7 @@ class Pace:
     batch_bytes: int = 64 << 20
     lease_seconds: float = 60.0
     poll_seconds: float = 1.0
+    share: float = 0.05  # of a processor, while new instances arrive
 
 
 class Worker:
@@ -78,6 +80,7 @@ class Worker:
         self._courier = Courier(sink, policy, random)
         self._throttle = throttle
         self._prover = prover
+        self._yielding = Yielding(outbox.newest, pace.share)
         self._breaker = Breaker()
         self._shown = ("", "")
         self._unsettled: tuple[Lease, list[Outcome]] | None = None
@@ -117,12 +120,14 @@ class Worker:
         self.numbers.limit = self._throttle.limit
         if not room:
             return Rest(wait, wakes=False)
+        self._yielding.begin()
         lease = self._claim(rows, min(self._pace.batch_bytes, room))
         if lease is None:
             return self._idle()
         self._change(breaker)
         failpoint("sync.after_claim")
-        return Rest(0.0 if self._deliver(lease, rows) else GATHER_SECONDS, wakes=False)
+        gather = 0.0 if self._deliver(lease, rows) else GATHER_SECONDS
+        return Rest(max(gather, self._yielding.rest()), wakes=False)
 
     def _deliver(self, lease: Lease, rows: int) -> bool:
         """Deliver and settle a lease of at most `rows`; say whether more is likely to be due."""

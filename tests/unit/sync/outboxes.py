@@ -74,6 +74,10 @@ class FakeOutbox:
         """Return the number of commits of others."""
         return self.commits
 
+    def newest(self) -> int:
+        """Return the number of the newest event."""
+        return max(self.states, default=0)
+
     def _size(self, number: int) -> int:
         blob = self.rows[number].blob
         return blob.file_size if blob else 0

@@ -39,6 +39,9 @@ UPDATE event SET payload = :payload, message_key = :message_key, revision = :rev
   traceparent = :traceparent WHERE id = :id
 """
 
+# What failed was the old record. It keeps its time: a growing series must not undo the backoff.
+RENEW_DELIVERY = "UPDATE delivery SET attempts = 0, reason = NULL WHERE event_id = ? AND attempts > 0"
+
 
 class Announcer:
     """Makes the events of one box."""
@@ -141,6 +144,7 @@ def _put_state(cx: Connection, values: Values) -> int:
     if found is None:
         return _put(cx, values)
     cx.execute(RENEW_STATE, {**values, "id": found[0]})
+    cx.execute(RENEW_DELIVERY, (found[0],))
     return int(found[0])
 
 

@@ -18,7 +18,7 @@ from appliance.archive.database import Database, connect, translated
 from appliance.clock import Clock
 from appliance.errors import ConfigurationError, SchemaMismatch
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 COMPATIBLE_FROM = 2
 
 
@@ -127,4 +127,5 @@ def _from_file(name: str) -> Callable[[UtilsDatabase], None]:
 STEPS: tuple[tuple[str, Callable[[UtilsDatabase], None]], ...] = (
     ("0001_first", _from_file("0001.sql")),
     ("0002_routes", _from_file("0002.sql")),
+    ("0003_filling", _from_file("0003.sql")),
 )

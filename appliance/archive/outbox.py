@@ -9,16 +9,17 @@ leased or waits for its time. A dead row does not block what comes after it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from appliance.archive import custody
+from appliance.archive import custody, filling
 from appliance.archive.custody import Fact
 from appliance.archive.database import Connection, Database, Row
+from appliance.archive.moving import hold_if_moved
 from appliance.archive.outbox_desk import OutboxDesk
-from appliance.archive.routing import backfill, routes
+from appliance.archive.routing import routes
 from appliance.clock import Clock
 from appliance.errors import ArchiveError
 from appliance.failpoints import failpoint
@@ -41,6 +42,9 @@ WHERE d.sink = :sink AND d.state = 'pending' AND (d.not_before <= :now OR d.not_
   SELECT 1 FROM delivery p INDEXED BY delivery_unfinished WHERE p.sink = d.sink AND p.series_key = d.series_key
   AND p.event_id < d.event_id AND p.state IN ('pending', 'leased')
   AND (p.state = 'leased' OR p.rank > d.rank OR (p.not_before > :now AND p.not_before <= :horizon)))
+AND (:avoid = '' OR instr(:avoid, ' ' || d.series_key || ' ') = 0 OR (d.series_key = :turn AND NOT EXISTS (
+  SELECT 1 FROM delivery f INDEXED BY delivery_unfinished WHERE f.sink = d.sink AND f.series_key = d.series_key
+  AND f.event_id < d.event_id AND f.state IN ('pending', 'leased'))))
 ORDER BY d.rank, d.event_id LIMIT :rows
 """
 
@@ -48,6 +52,13 @@ EXPIRE = """
 UPDATE delivery INDEXED BY delivery_leased
 SET state = 'pending', lease_token = NULL, lease_until = NULL, updated_at = :now
 WHERE sink = :sink AND state = 'leased' AND (lease_until <= :now OR lease_until > :horizon)
+"""
+
+REGISTER = """
+INSERT INTO sink (name, active, breaker, reason, since, delivered, registered_at, route, required, places)
+VALUES (?1, 1, 'closed', '', ?2, 0, ?2, ?3, ?4, ?5)
+ON CONFLICT (name) DO UPDATE SET active = 1, route = excluded.route, required = excluded.required,
+  places = CASE WHEN excluded.places = '' THEN places ELSE excluded.places END
 """
 
 SETTLE = """
@@ -121,6 +132,11 @@ class Delivery:
     source_ae: str
     blob: DeliveryBlob | None
 
+    @property
+    def series_key(self) -> str:
+        """What order is kept within."""
+        return f"{self.study_uid}/{self.series_uid}"
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -139,43 +155,48 @@ class Outbox(OutboxDesk):
         super().__init__(database, tenant, clock)
         self._root = root
 
-    def register(self, chosen: Iterable[Route]) -> None:
-        """Make exactly these sinks active. Safe to repeat, durable on return.
+    def register(self, chosen: Iterable[Route], rest: Callable[[float], bool] = lambda _seconds: False) -> bool:
+        """Make exactly these sinks active and bring their queues in line; return whether that is finished.
 
         A sink that is new, was away, or takes more than before gets a delivery for every event it
-        has not had: adding a sink to a box in service forwards all the box holds.
+        has not had: adding a sink to a box in service forwards all the box holds. What it does not
+        take any more is buried. `rest` may interrupt (see filling.fill); the next call goes on.
+        A sink that has delivered and now leads to another place is held, with the reason.
+        Safe to repeat, durable on return.
         """
+        wanted = tuple(chosen)
         now = self._clock.now()
         with self._database.write() as cx:
             served = {route.name: route for route in routes(cx)}
             cx.execute("UPDATE sink SET active = 0")
-            for route in chosen:
-                cx.execute(
-                    "INSERT INTO sink (name, active, breaker, reason, since, delivered, registered_at, route, required)"
-                    " VALUES (?1, 1, 'closed', '', ?2, 0, ?2, ?3, ?4) ON CONFLICT (name) DO UPDATE"
-                    " SET active = 1, route = excluded.route, required = excluded.required",
-                    (route.name, now, route.to_json(), int(route.required)),
-                )
+            for route in wanted:
+                hold_if_moved(cx, route)
+                cx.execute(REGISTER, (route.name, now, route.to_json(), int(route.required), "\n".join(route.places)))
                 if served.get(route.name) != route:
-                    backfill(cx, route, now)  # else it has been given everything as it came
+                    filling.start(cx, route.name)  # else it has been given everything as it came
+        return all(filling.fill(self._database, route, self._clock, rest) for route in wanted)
 
-    def claim(self, sink: str, *, rows: int, bytes_: int, lease_seconds: float) -> Lease | None:
+    def claim(
+        self, sink: str, *, rows: int, bytes_: int, lease_seconds: float, avoid: Iterable[str] = (), turn: str = ""
+    ) -> Lease | None:
         """Hand out the next rows of a sink, oldest first, or None when nothing is due.
 
-        What belongs to a content that has been superseded since is buried instead.
-        At most `rows`, and no more than `bytes_` of objects beyond the first row. Rows whose
-        lease ran out are handed out again. Durable on return.
+        At most `rows`, and no more than `bytes_` of objects beyond the first row. Of the series (keys
+        as Delivery has them) in `avoid` nothing, but of `turn`, one of them, the first unfinished row.
+        Rows whose lease ran out are handed out again. What belongs to a content that has been
+        superseded since is buried instead; a lease without rows says that there may be more of it.
+        Durable on return.
         """
         now = self._clock.now()
+        passed_over = " ".join(avoid)
         with self._database.write() as cx:
             times = {"sink": sink, "now": now, "horizon": now + HORIZON_SECONDS * MICROSECONDS}
             cx.execute(EXPIRE, times)
-            while found := cx.execute(CLAIMABLE, {**times, "rows": rows}).fetchall():
-                chosen = _within(_still_current(cx, sink, found, now), bytes_)
-                if chosen:
-                    break
-            else:
+            more = {"rows": rows, "avoid": f" {passed_over} " if passed_over else "", "turn": turn}
+            found = cx.execute(CLAIMABLE, {**times, **more}).fetchall()
+            if not found:
                 return None
+            chosen = _within(_still_current(cx, sink, found, now), bytes_)
             token = secrets.token_hex(8)
             until = now + int(lease_seconds * MICROSECONDS)
             cx.executemany(

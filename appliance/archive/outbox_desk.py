@@ -34,9 +34,30 @@ FROM sink s ORDER BY s.name
 """
 
 
-# Old content sent after new would replace it at the destination.
-CURRENT = """event_id IN (SELECT e.id FROM event e LEFT JOIN version v ON v.id = e.version_id
-  WHERE e.version_id IS NULL OR v.standing = 'current')"""
+# Old content sent after new would replace it at the destination, and so would an old state of a series.
+OLD_CONTENT = """EXISTS (SELECT 1 FROM event e JOIN version v ON v.id = e.version_id
+  WHERE e.id = delivery.event_id AND v.standing <> 'current')"""
+OLD_STATE = """EXISTS (SELECT 1 FROM event e JOIN event n INDEXED BY event_by_series
+  ON n.tenant = e.tenant AND n.study_uid = e.study_uid AND n.series_uid = e.series_uid AND n.kind = 'state'
+  AND n.id > e.id JOIN delivery nd ON nd.sink = delivery.sink AND nd.event_id = n.id
+  WHERE e.id = delivery.event_id AND e.kind = 'state')"""
+CURRENT = f"NOT {OLD_CONTENT} AND NOT {OLD_STATE}"
+# A sink may have another filter or kind than when it was sent this.
+NOT_TAKEN = "the sink's filter or kind does not take it any more"
+UNWANTED = f"""(state = 'buried' AND reason = '{NOT_TAKEN.replace("'", "''")}' OR NOT EXISTS (
+  SELECT 1 FROM sink s JOIN event e ON e.id = delivery.event_id WHERE s.name = delivery.sink
+  AND (s.route = '' OR e.kind IN (SELECT value FROM json_each(s.route, '$.kinds')))))"""
+
+# What a retry or a replay leaves out, and why.
+LEFT_OUT = {
+    "newer content of the same object took its place": OLD_CONTENT,
+    "the sink has a newer state of the same series": OLD_STATE,
+    NOT_TAKEN: UNWANTED,
+}
+OF_THE_STUDY = """event_id IN (SELECT id FROM event WHERE tenant = :tenant
+  AND (:study = '' OR study_uid = :study) AND created_at >= :since)"""
+RETRIED = "('dead')"
+REPLAYED = "('delivered', 'dead', 'buried')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +109,12 @@ class OutboxDesk:
         """Make waiting and dead rows due now (all of them without `event_ids`); return how many.
 
         A dead row starts again with no attempts counted. Delivered and buried rows stay, and so do
-        dead rows of a content that is no longer current.
+        dead rows that something newer has replaced: see `left_out`.
         """
         return self._change(
             "state = 'pending', not_before = 0, reason = NULL,"
             " attempts = CASE WHEN state = 'dead' THEN 0 ELSE attempts END",
-            f"(state = 'pending' OR (state = 'dead' AND {CURRENT}))", event_ids, sink,
+            f"(state = 'pending' OR (state IN {RETRIED} AND {CURRENT}))", event_ids, sink,
         )  # fmt: skip
 
     def bury(self, event_ids: Sequence[int], *, sink: str = "", reason: str) -> int:
@@ -110,16 +131,30 @@ class OutboxDesk:
     ) -> int:
         """Send delivered, dead and buried rows once more; return how many.
 
-        Chosen by event numbers, by study, or by the time (microseconds) the event was made. Content
-        that is no longer current is left out.
+        Chosen by event numbers, by study, or by the time (microseconds) the event was made. What
+        something newer has replaced, or the sink does not take any more, is left out: see `left_out`.
         """
-        states = f"state IN ('delivered', 'dead', 'buried') AND {CURRENT}"
-        where = (
-            f"{states} AND event_id IN (SELECT id FROM event WHERE tenant = :tenant"
-            " AND (:study = '' OR study_uid = :study) AND created_at >= :since)"
-        )
+        where = f"state IN {REPLAYED} AND {CURRENT} AND NOT {UNWANTED} AND {OF_THE_STUDY}"
         change = "state = 'pending', not_before = 0, attempts = 0, reason = NULL"
         return self._change(change, where, event_ids, sink, "", study_uid, since)
+
+    def left_out(
+        self, states: str, event_ids: Sequence[int] | None = None, *, sink: str = "", study_uid: str = "",
+        since: int = 0,
+    ) -> dict[str, int]:  # fmt: skip
+        """Return why `retry` (`states`: RETRIED) or `replay` (REPLAYED) leaves rows out, and how many each."""
+        values = {"tenant": self._tenant, "sink": sink, "study": study_uid, "since": since}
+        chosen = "" if event_ids is None else f" AND event_id IN ({', '.join(map(str, map(int, event_ids)))})"
+        with self._database.read() as cx:
+            counts = {
+                reason: cx.execute(
+                    f"SELECT count(*) FROM delivery WHERE state IN {states} AND {condition}"
+                    f" AND (:sink = '' OR sink = :sink) AND {OF_THE_STUDY}{chosen}",
+                    values,
+                ).fetchone()[0]
+                for reason, condition in LEFT_OUT.items()
+            }
+        return {reason: int(count) for reason, count in counts.items() if count}
 
     def hold(self, sink: str, reason: str) -> None:
         """Pause a sink until `release_hold`, for a stated reason; durable on return. Raises NotFound."""

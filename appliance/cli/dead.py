@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 
+from appliance.archive.outbox_desk import RETRIED
 from appliance.cli.deliveries import COLUMNS, dead_rows, event_facts, outbox_of
 from appliance.cli.installation import Installation, pass_installation
 from appliance.cli.new_file import new_file
-from appliance.cli.outbox import events_argument, sink_option
+from appliance.cli.outbox import events_argument, sink_option, tell_left_out
 from appliance.cli.output import counted, print_json, print_rows
 from appliance.errors import NotFound
 
@@ -61,7 +62,9 @@ def replay(installation: Installation, event_ids: tuple[int, ...], every: bool, 
         chosen = [row for row in dead_rows(archive, sink) if every or row["event_id"] in event_ids]
         require_dead(event_ids, chosen)
         count = sum(archive.outbox.retry([row["event_id"]], sink=row["sink"]) for row in chosen)
+        left = archive.outbox.left_out(RETRIED, None if every else event_ids, sink=sink)
     click.echo(f"{counted(count, 'dead letter is', 'dead letters are')} due again.")
+    tell_left_out(left)
 
 
 def require_dead(event_ids: Iterable[int], rows: Iterable[Mapping[str, Any]]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import click
 
+from appliance.archive.outbox_desk import REPLAYED, RETRIED
 from appliance.cli.deliveries import COLUMNS, event_facts, outbox_of
 from appliance.cli.installation import Installation, pass_installation
 from appliance.cli.output import counted, print_facts, print_json, print_rows, timed
@@ -68,8 +70,11 @@ def retry(installation: Installation, event_ids: tuple[int, ...], every: bool, s
     if bool(event_ids) == every:
         raise click.UsageError("Name events, or say --all.")
     with outbox_of(installation, sink, event_ids) as archive:
-        count = archive.outbox.retry(None if every else event_ids, sink=sink)
+        chosen = None if every else event_ids
+        count = archive.outbox.retry(chosen, sink=sink)
+        left = archive.outbox.left_out(RETRIED, chosen, sink=sink)
     click.echo(f"{deliveries(count)} due now.")
+    tell_left_out(left)
 
 
 @outbox.command()
@@ -104,8 +109,11 @@ def replay(
         raise click.UsageError("Name events, --study, --since or --all.")
     after = 0 if since is None else int(since.replace(tzinfo=UTC).timestamp() * 1_000_000)
     with outbox_of(installation, sink, event_ids, study_uid) as archive:
-        count = archive.outbox.replay(event_ids or None, sink=sink, study_uid=study_uid, since=after)
+        chosen = event_ids or None
+        count = archive.outbox.replay(chosen, sink=sink, study_uid=study_uid, since=after)
+        left = archive.outbox.left_out(REPLAYED, chosen, sink=sink, study_uid=study_uid, since=after)
     click.echo(f"{deliveries(count)} sent once more.")
+    tell_left_out(left)
 
 
 @outbox.command()
@@ -120,6 +128,12 @@ def stats(installation: Installation, as_json: bool) -> None:
     else:
         rows = [{"sink": name, **found} for name, found in numbers.items()]
         print_rows(rows, STATISTICS, as_json=False, empty="No sink is registered.")
+
+
+def tell_left_out(reasons: Mapping[str, int]) -> None:
+    """Say what was not sent again, and why; nothing when there is no such thing."""
+    for reason, count in reasons.items():
+        click.echo(f"{deliveries(count)} left out: {reason}.")
 
 
 def deliveries(count: int) -> str:

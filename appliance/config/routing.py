@@ -17,6 +17,7 @@ def route(name: str, entry: CommonEntry) -> Route:
         priorities=tuple(rules),
         required=entry.required,
         proof=entry.wants_proof,
+        places=entry.places,
     )
 
 

@@ -29,10 +29,12 @@ from appliance.config.kinds import (
 from appliance.config.mqtt import MqttSection
 from appliance.config.routing import route
 from appliance.config.section import Section
-from appliance.config.sinks import DirectoryEntry, SinkEntry
+from appliance.config.sinks import DirectoryEntry, KafkaEntry, SinkEntry
 
 ENV_PREFIX = "APPLIANCE__"
 ENV_DELIMITER = "__"
+# Seconds that a Kafka sink may need beside its delivery timeout: to connect, and to give up.
+KAFKA_MARGIN = 20.0
 
 
 class SiteSection(Section):
@@ -221,6 +223,16 @@ class SyncSection(Section):
 
     breaker_threshold: Count = 5
     """Connection failures in a row after which a sink is only probed."""
+
+    @model_validator(mode="after")
+    def _leases_outlast_deliveries(self) -> Self:
+        for name, entry in self.sinks.items():
+            lease = entry.lease_seconds or self.lease_seconds
+            if isinstance(entry, KafkaEntry) and entry.delivery_timeout + KAFKA_MARGIN > lease:
+                needs = f"delivery_timeout ({entry.delivery_timeout:g} s) and {KAFKA_MARGIN:g} s more"
+                mend = f"lower sinks.{name}.delivery_timeout or raise sinks.{name}.lease_seconds"
+                raise ValueError(f"sinks.{name}: {needs} must fit into its lease ({lease:g} s); {mend}")
+        return self
 
 
 class LogSection(Section):

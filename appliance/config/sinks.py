@@ -117,6 +117,11 @@ class CommonEntry(Section):
         """Whether delivered objects are read back and compared."""
         return False
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Names of where this sink leads, without secrets. It leads elsewhere when none of them stays."""
+        return ()
+
 
 class DirectoryEntry(CommonEntry):
     """Records and files below a path."""
@@ -127,12 +132,22 @@ class DirectoryEntry(CommonEntry):
     path: AbsolutePath | None = None
     """Where it writes; unset means a directory of the sink's name below `home`."""
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Its directory."""
+        return (f"directory {self.path}" if self.path else "directory of its own",)
+
 
 class MemoryEntry(CommonEntry):
     """Takes everything and forgets it."""
 
     kind: Literal["memory"]
     """`memory` forgets everything, for trials."""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Nowhere, but not where it led before."""
+        return ("memory",)
 
 
 class _TlsEntry(CommonEntry):
@@ -196,6 +211,12 @@ class KafkaEntry(_TlsEntry):
         """Pixels never go here; `direct` tells of the objects."""
         return EVENT_KINDS if self.profile == "direct" else ("state", "image")
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Its brokers with its topics: one broker that stays is enough, a topic that changes is another place."""
+        topics = "".join(f" {name}={topic}" for name, topic in sorted(self.topics.items()))
+        return tuple(f"kafka {server}{topics}" for server in self.bootstrap_servers)
+
     @model_validator(mode="after")
     def _login_is_complete(self) -> Self:
         if self.security.startswith("SASL") and not (self.username and self.password_file):
@@ -254,6 +275,11 @@ class StowEntry(_TlsEntry):
     def event_kinds(self) -> tuple[str, ...]:
         """Objects alone: what describes them is read from them there."""
         return ("object",)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Its root."""
+        return (f"stow {self.url.rstrip('/')}",)
 
     @property
     def wants_proof(self) -> bool:

@@ -62,17 +62,20 @@ UNREADABLE: Final = Held("", "", 0)
 class DicomwebClient:
     """Talks to one service from one thread. Nothing is opened before the first request."""
 
-    def __init__(self, endpoint: Endpoint, pace: Callable[[int], None] = lambda _size: None) -> None:
-        """Take the service, and who is told of every block sent (see Transport)."""
+    def __init__(
+        self, endpoint: Endpoint, pace: Callable[[int], None] = lambda _size: None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
+        """Take the service, who is told of every block sent, and who says when to stop (see Transport)."""
         self.endpoint = endpoint
-        self.transport = Transport(endpoint, pace)
+        self.transport = Transport(endpoint, pace, stopping)
 
     def store(self, instances: Sequence[Instance]) -> Reply:
         """Send instances in one request and return the reply, whatever its status.
 
         The body is streamed from disk with its exact Content-Length; memory does not grow with
         it. A repeat is as safe as the service makes it. Raises NotReached, NoAnswer (which may
-        have been carried out), NotTrusted, ConfigurationError, Damaged.
+        have been carried out), NotTrusted, Stopped, ConfigurationError, Damaged.
         """
         message = Message(instances)
         headers = {"Content-Type": message.content_type, "Accept": STORE_ACCEPT}
@@ -87,7 +90,7 @@ class DicomwebClient:
         """Read an instance back as it is stored and digest it; None when the service does not hold it.
 
         At most `most` bytes of data set are read: what is longer is something else anyway, and
-        its digest is that of its beginning. Raises NotReached, NoAnswer, NotTrusted,
+        its digest is that of its beginning. Raises NotReached, NoAnswer, NotTrusted, Stopped,
         ConfigurationError, Refused, NotDicom.
         """
         url = self.endpoint.instance(study_uid, series_uid, sop_uid)

@@ -31,6 +31,15 @@ class NoAnswer(PeerError):
         self.silent = silent
 
 
+class Stopped(PeerError):
+    """We ended the request ourselves, by a wish to stop. It may have been carried out."""
+
+    retryable = True
+
+    def __init__(self, message: str = "the room is stopping", *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+
+
 class NotTrusted(PeerError):
     """TLS or a proxy does not let us through; an administrator must mend it."""
 

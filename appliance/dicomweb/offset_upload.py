@@ -31,7 +31,7 @@ NO_VERDICT: Final = frozenset({401, 403, 407, 408, 425, 429})
 OFFSET_TYPE: Final = "application/offset+octet-stream"
 _TUS: Final[Mapping[str, str]] = {"Tus-Resumable": VERSION}
 _CREATED: Final = frozenset({200, 201})
-_GONE: Final = frozenset({403, 404, 410})
+_GONE: Final = frozenset({404, 410})
 
 
 class OffsetUpload:

@@ -15,7 +15,8 @@ from urllib3 import exceptions as http
 
 from appliance import __version__, tls
 from appliance.dicomweb.endpoint import Endpoint
-from appliance.dicomweb.faults import NoAnswer, NotTrusted, sorted_fault
+from appliance.dicomweb.faults import NoAnswer, NotTrusted, Stopped, sorted_fault
+from appliance.dicomweb.listening import Patience, pools
 from appliance.dicomweb.media_types import MediaType, parse_media_type
 
 AGENT: Final = f"dicom-edge-appliance/{__version__}"
@@ -50,15 +51,18 @@ class Answer:
         return parse_media_type(self.headers.get("Content-Type", "")) or UNKNOWN
 
     def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes as they come, b"" at the end. Raises NoAnswer when cut short."""
+        """Return at most `size` bytes as they come, b"" at the end. Raises NoAnswer when cut short, and Stopped.
+
+        Silence, and less than a least rate from the answer's first byte on, is no answer (`silent`).
+        """
         try:
             return bytes(self._response.raw.read1(size, decode_content=False) or b"")
         except (http.HTTPError, OSError) as error:
             fault = sorted_fault(error, self._host)
-            raise NoAnswer(fault.message, hint=fault.hint) from error
+            raise NoAnswer(fault.message, hint=fault.hint, silent=getattr(fault, "silent", False)) from error
 
     def text(self) -> bytes:
-        """Return the whole body, which must be short and soon there. Raises NoAnswer."""
+        """Return the whole body, which must be short and soon there. Raises NoAnswer, Stopped."""
         body = bytearray()
         while block := self.read(BLOCK):
             body += block
@@ -80,12 +84,13 @@ class Answer:
 
 
 class Paced:
-    """A body that tells `pace` of every block once it is on its way."""
+    """A body that tells `pace` of every block once it is on its way, and ends between two when `heed` raises."""
 
-    def __init__(self, body: Body, pace: Callable[[int], None]) -> None:
+    def __init__(self, body: Body, pace: Callable[[int], None], heed: Callable[[], None] = lambda: None) -> None:
         """Take the body."""
         self._body = body
         self._pace = pace
+        self._heed = heed
 
     def __len__(self) -> int:
         """Return the body's length."""
@@ -94,6 +99,7 @@ class Paced:
     def __iter__(self) -> Iterator[bytes]:
         """Yield the body's blocks; the pace may hold up the next one."""
         for block in self._body:
+            self._heed()
             yield block
             self._pace(len(block))
 
@@ -101,21 +107,27 @@ class Paced:
 class Transport:
     """Sends requests to one service. One thread at a time; nothing is opened before the first request."""
 
-    def __init__(self, endpoint: Endpoint, pace: Callable[[int], None] = lambda _size: None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, pace: Callable[[int], None] = lambda _size: None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
         """Take the service; files are read when a session is opened, the token at every request.
 
-        `pace` is told the size of every block sent, and may take its time.
+        `pace` is told the size of every block sent, and may take its time. `stopping` is asked
+        between blocks and while an answer is awaited: the request ends then.
         """
         self._endpoint = endpoint
         self._pace = pace
+        self._stopping = stopping
         self._session: requests.Session | None = None
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: Body | None = None) -> Answer:
         """Send a request and return the answer, whatever its status; redirects are not followed.
 
         A body goes with its exact Content-Length and is never held in memory. Raises NotReached,
-        NoAnswer, NotTrusted, ConfigurationError, and whatever the body raises while it is read.
+        NoAnswer, NotTrusted, Stopped, ConfigurationError, and whatever the body raises while it is read.
         """
+        self.heed()
         endpoint = self._endpoint
         if _origin(url) not in (_origin(endpoint.url), _origin(endpoint.read_root)):
             hint = "the service must answer with places on its own host"
@@ -124,12 +136,17 @@ class Transport:
         try:
             response = session.request(
                 method, url, headers={**endpoint.headers, **headers, **self._login()},
-                data=None if body is None else Paced(body, self._pace), stream=True, allow_redirects=False,
+                data=None if body is None else Paced(body, self._pace, self.heed), stream=True, allow_redirects=False,
                 timeout=(endpoint.connect_timeout, endpoint.read_timeout),
             )  # fmt: skip
         except (requests.RequestException, http.HTTPError, OSError) as error:
             raise sorted_fault(error, endpoint.host) from error
         return Answer(response, endpoint.host, endpoint.read_timeout)
+
+    def heed(self) -> None:
+        """Raise Stopped when there is a wish to stop."""
+        if self._stopping():
+            raise Stopped
 
     def location(self, answer: Answer, url: str) -> str:
         """Return the absolute URL that an answer to `url` points to, "" where it points nowhere."""
@@ -148,22 +165,26 @@ class Transport:
 
     def _open(self) -> requests.Session:
         if self._session is None:
-            self._session = _session(self._endpoint)
+            self._session = _session(self._endpoint, self._stopping)
         return self._session
 
 
 class _Adapter(HTTPAdapter):
-    """Connections under our own TLS context: the library's list of authorities plays no part."""
+    """Connections under our own TLS context and patience: the library's list of authorities plays no part."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, patience: Patience) -> None:
         self._context = context
+        self._pools = pools(patience)
         super().__init__(pool_connections=2, pool_maxsize=2, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **{**kwargs, "ssl_context": self._context})
+        self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, **{**kwargs, "ssl_context": self._context})
+        manager = super().proxy_manager_for(proxy, **{**kwargs, "ssl_context": self._context})
+        manager.pool_classes_by_scheme = self._pools
+        return manager
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
         place, _ = super().build_connection_pool_key_attributes(request, verify, cert)
@@ -173,7 +194,7 @@ class _Adapter(HTTPAdapter):
         """Leave the verification to the context."""
 
 
-def _session(endpoint: Endpoint) -> requests.Session:
+def _session(endpoint: Endpoint, stopping: Callable[[], bool]) -> requests.Session:
     session = requests.Session()
     # Nothing of ~/.netrc, of the environment's proxies or of its certificate bundles.
     session.trust_env = False
@@ -181,7 +202,9 @@ def _session(endpoint: Endpoint) -> requests.Session:
     session.headers.clear()
     session.headers.update({"User-Agent": AGENT, "Accept-Encoding": "identity"})
     files = {"ca": endpoint.tls_ca, "certificate": endpoint.tls_certificate, "key": endpoint.tls_key}
-    session.mount("https://", _Adapter(tls.client_context(**files)))
+    adapter = _Adapter(tls.client_context(**files), Patience(endpoint.read_timeout, stopping))
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, adapter)
     if endpoint.proxy:
         session.proxies.update({"http": endpoint.proxy, "https": endpoint.proxy})
     return session

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-EVENT_KINDS = ("state", "image", "object")
+STATE = "state"
+EVENT_KINDS = (STATE, "image", "object")
 FIFO = "fifo"
 NEWEST = "newest"
 DEFAULT_PRIORITY = 5
@@ -70,7 +71,10 @@ class PriorityRule:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One sink's route. `required`: eviction must wait for its proof. `proof`: ask for proof after delivery."""
+    """One sink's route. `required`: eviction must wait for its proof. `proof`: ask for proof after delivery.
+
+    `places` are the names of where it leads, any of them; they say nothing about what goes there.
+    """
 
     name: str
     kinds: tuple[str, ...] = EVENT_KINDS
@@ -79,10 +83,19 @@ class Route:
     priorities: tuple[PriorityRule, ...] = ()
     required: bool = True
     proof: bool = False
+    places: tuple[str, ...] = field(default=(), compare=False)
 
     def takes(self, kind: str, subject: Subject) -> bool:
         """Say whether an event of `kind` about `subject` goes to this sink."""
         return kind in self.kinds and self.selection.matches(subject)
+
+    def follows(self, subject: Subject) -> bool:
+        """Say whether the states of the series go to this sink, if it takes any instance of it.
+
+        A series has one modality; AE titles and SOP classes differ from instance to instance.
+        """
+        modalities = self.selection.modalities
+        return STATE in self.kinds and (not modalities or subject.modality in modalities)
 
     def rank(self, subject: Subject, now: int) -> int:
         """Return the place in the queue: smaller goes first, equal ranks go in the order of arrival.
@@ -96,8 +109,10 @@ class Route:
         return priority * _STEP + behind
 
     def to_json(self) -> str:
-        """Return the route as JSON text; `from_json` reads it back."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        """Return the route, without its places, as JSON text; `from_json` reads it back."""
+        values = asdict(self)
+        del values["places"]
+        return json.dumps(values, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Route:

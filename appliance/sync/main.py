@@ -63,7 +63,7 @@ class _Room:
     def run(self) -> int:
         """Take back what a killed predecessor held, work until stopped, finish the batches in hand."""
         log, notices = logs.get_logger(__name__), lifecycle.Notices()
-        self._take_over()
+        self._take_over(notices)
         threads = [threading.Thread(target=self._serve, args=(worker,)) for worker in self._workers]
         for thread in threads:
             thread.start()
@@ -81,11 +81,20 @@ class _Room:
         log.info("sync stopped")
         return EXIT_ARCHIVE_FAILED if self._failed.is_set() else EXIT_DRAINED
 
-    def _take_over(self) -> None:
+    def _take_over(self, notices: lifecycle.Notices) -> None:
+        """Take back leases and bring the queues in line; a wish to stop interrupts that until the next start."""
         outbox = self._archive.outbox
-        outbox.register(self._archive.settings.sinks)
         for worker in self._workers:
             outbox.release_all(worker.name)
+
+        def rest(seconds: float) -> bool:
+            self._publish("filling")
+            notices.ready()  # it may take minutes, on a box that holds millions
+            notices.watchdog()
+            return self._stop.wait(seconds)
+
+        if not outbox.register(self._archive.settings.sinks, rest):
+            logs.get_logger(__name__).info("filling interrupted")
 
     def _serve(self, worker: Worker) -> None:
         try:

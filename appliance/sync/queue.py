@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from appliance.archive.outbox import Lease, Outcome
@@ -11,8 +11,10 @@ from appliance.archive.outbox import Lease, Outcome
 class Queue(Protocol):
     """The part of archive.outbox.Outbox that a worker uses."""
 
-    def claim(self, sink: str, *, rows: int, bytes_: int, lease_seconds: float) -> Lease | None:
-        """Hand out the next rows, or None."""
+    def claim(
+        self, sink: str, *, rows: int, bytes_: int, lease_seconds: float, avoid: Iterable[str] = (), turn: str = ""
+    ) -> Lease | None:
+        """Hand out the next rows, or None; of the series in `avoid` only the first row of `turn`."""
 
     def settle(self, lease: Lease, outcomes: Sequence[Outcome]) -> int:
         """Record what became of the rows."""

@@ -2,9 +2,13 @@
 
     closed ---- `threshold` connectivity failures in a row ----> open
     open, paused ---- the waiting time is over ----> half-open (one row)
-    half-open ---- a row was delivered ----> closed
+    half-open ---- the destination took or judged a row ----> closed
     half-open ---- connectivity failure ----> open
     any ---- the destination needs an administrator ----> paused
+    any ---- the waiting time is over, nothing is pending ----> closed
+
+A failure halves how many rows are tried together, a success doubles it again: if one row brings
+down the batches it is in, it is soon tried alone.
 
 Nothing here reads a clock, draws a random number or touches a database.
 """
@@ -41,7 +45,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """One sink's standing. `failures` counts in a row.
+    """One sink's standing. `failures` counts in a row; `rows` bounds a batch since the last one, 0 is no bound.
 
     Nothing is tried before `not_before`, in seconds of the monotonic clock: a wall clock that is
     set back must not keep a sink shut.
@@ -51,6 +55,7 @@ class Breaker:
     failures: int = 0
     not_before: float = 0.0
     reason: str = ""
+    rows: int = 0
 
 
 def full_jitter(failures: int, policy: RetryPolicy, random: float) -> float:
@@ -66,7 +71,9 @@ def rows_allowed(breaker: Breaker, now: float, batch_rows: int) -> int:
     """Return how many rows may be claimed now: none while waiting, one as a probe, else a batch."""
     if now < breaker.not_before:
         return 0
-    return batch_rows if breaker.state is State.CLOSED else 1
+    if breaker.state is not State.CLOSED:
+        return 1
+    return min(batch_rows, breaker.rows or batch_rows)
 
 
 def due(breaker: Breaker, now: float) -> Breaker:
@@ -76,19 +83,25 @@ def due(breaker: Breaker, now: float) -> Breaker:
     return breaker
 
 
-def reached() -> Breaker:
-    """Return the breaker after a row was delivered: closed, nothing counted."""
-    return Breaker()
+def reached(breaker: Breaker, batch_rows: int) -> Breaker:
+    """Return the breaker after the destination took a row or judged it: closed, nothing counted."""
+    rows = 2 * (breaker.rows if breaker.state is State.CLOSED else 1)
+    return Breaker(rows=rows if rows < batch_rows and breaker.rows else 0)
 
 
-def unreachable(breaker: Breaker, now: float, policy: RetryPolicy, *, reason: str, delay: float) -> Breaker:
-    """Return the breaker after a connectivity failure; `delay` (seconds) is the wait it asks for."""
+def unreachable(breaker: Breaker, now: float, policy: RetryPolicy, *, reason: str, delay: float, tried: int) -> Breaker:
+    """Return the breaker after `tried` rows met a connectivity failure; it asks for a wait of `delay` seconds."""
     failures = breaker.failures + 1
     stays_closed = breaker.state is State.CLOSED and failures < policy.threshold
     state = State.CLOSED if stays_closed else State.OPEN
-    return Breaker(state, failures, now + delay, reason)
+    return Breaker(state, failures, now + delay, reason, max(1, tried // 2))
 
 
 def misconfigured(breaker: Breaker, now: float, *, reason: str, delay: float) -> Breaker:
     """Return the breaker of a misconfigured destination: paused, looked at again after `delay` (seconds)."""
-    return Breaker(State.PAUSED, breaker.failures + 1, now + delay, reason)
+    return Breaker(State.PAUSED, breaker.failures + 1, now + delay, reason, 1)
+
+
+def nothing_pending(breaker: Breaker, now: float) -> Breaker:
+    """Return the breaker when no row is left that could tell how the destination is: closed once its wait is over."""
+    return breaker if now < breaker.not_before else Breaker()

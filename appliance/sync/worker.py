@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from appliance.archive.outbox import Delivery, Lease, LeaseLost, Outcome
@@ -123,7 +124,9 @@ class Worker:
         self._yielding.begin()
         lease = self._claim(rows, min(self._pace.batch_bytes, room))
         if lease is None:
-            return self._idle()
+            return self._idle(breaker)
+        if not lease.deliveries:
+            return Rest(self._yielding.rest(), wakes=False)
         self._change(breaker)
         failpoint("sync.after_claim")
         gather = 0.0 if self._deliver(lease, rows) else GATHER_SECONDS
@@ -136,18 +139,21 @@ class Worker:
         if report.reached or report.obstacle is None:  # a try that reached nobody has used no line
             self._throttle.charge(sum(map(_size, lease.deliveries)))
         self._settle()
-        self._change(self._judged(report))
+        self._change(self._judged(report, len(lease.deliveries)))
         return self._is_full(lease, rows)
 
     def _is_held(self) -> bool:
         held = self._outbox.held(self.name)
         if held != self.numbers.held:
-            log.info("sink held" if held else "sink released", sink=self.name, reason=held)
+            log.info("sink held" if held else "sink released", sink=self.name)
+            log.debug("sink held", sink=self.name, reason=held)  # an operator's free text: it may name a patient
             self.numbers.held = held
         return bool(held)
 
-    def _idle(self) -> Rest:
+    def _idle(self, breaker: Breaker) -> Rest:
         """Nothing is due: read something back, or wait for the next row."""
+        if breaker != Breaker() and self._outbox.next_due(self.name) is None:
+            self._change(retry.nothing_pending(breaker, self._clock.monotonic()))
         if self._prover is not None and (size := self._prover.step()):
             self._throttle.charge(size)
             return Rest(0.0, wakes=True)
@@ -162,13 +168,21 @@ class Worker:
                 return
 
     def _claim(self, rows: int, size: int) -> Lease | None:
-        return self._outbox.claim(self.name, rows=rows, bytes_=size, lease_seconds=self._pace.lease_seconds)
+        """Claim rows of others than suspects, and in their company one of a suspect; then a suspect's in turn."""
+        claim = partial(self._outbox.claim, self.name, rows=rows, bytes_=size, lease_seconds=self._pace.lease_seconds)
+        suspects = self._courier.suspects
+        if not suspects:
+            return claim()
+        avoid = tuple(suspects)
+        found = claim(avoid=avoid) if rows == 1 else None
+        return found or claim(avoid=avoid, turn=suspects.turn()) or claim()
 
     def _is_full(self, lease: Lease, rows: int) -> bool:
         """Say whether more is likely to be due; a trickle is given a moment to become a batch."""
         limited = self._throttle.limit is not None  # then the throttle says when
         size = sum(row.blob.file_size for row in lease.deliveries if row.blob)
-        return limited or len(lease.deliveries) >= rows or size * 2 >= self._pace.batch_bytes
+        more = len(lease.deliveries) >= rows or bool(self._courier.suspects)
+        return limited or more or size * 2 >= self._pace.batch_bytes
 
     def _until_due(self) -> float:
         due = self._outbox.next_due(self.name)
@@ -195,17 +209,17 @@ class Worker:
         self._unsettled = None
         failpoint("sync.after_settle")
 
-    def _judged(self, report: Report) -> Breaker:
+    def _judged(self, report: Report, tried: int) -> Breaker:
         obstacle, breaker = report.obstacle, self._breaker
         if obstacle is None:
-            return retry.reached() if report.reached else breaker
+            return retry.reached(breaker, self._pace.batch_rows) if report.reached else breaker
         now = self._clock.monotonic()
         reason = f"{obstacle.message}; {obstacle.hint}" if obstacle.hint else obstacle.message
         delay = full_jitter(breaker.failures + 1, self._policy, self._random())
         if isinstance(obstacle, Misconfigured):
             return retry.misconfigured(breaker, now, reason=reason, delay=delay)
         delay = max(delay, obstacle.retry_after)
-        return retry.unreachable(breaker, now, self._policy, reason=reason, delay=delay)
+        return retry.unreachable(breaker, now, self._policy, reason=reason, delay=delay, tried=tried)
 
     def _change(self, breaker: Breaker) -> None:
         """Take the new standing and show it; a database that is busy now is told at the next step."""

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from kafka import KafkaAdminClient
@@ -28,7 +27,7 @@ from tests.partners.kafka_client import client, listens
 from tests.partners.kafka_doors import PROTOCOLS, Layout, Security, properties
 from tests.partners.kafka_messages import Message, consume
 from tests.partners.lasting_ports import lasting_ports
-from tests.partners.program import Program, executable
+from tests.partners.program import Program, Server, executable
 
 READY_SECONDS = 60.0
 ANONYMOUS = Security()
@@ -42,13 +41,15 @@ log4j.appender.out.layout.ConversionPattern=%d %p %m (%c)%n
 """
 
 
-class KafkaBroker:
-    """A broker on 127.0.0.1. A context manager: on exit its process is gone.
+class KafkaBroker(Server):
+    """A broker on 127.0.0.1.
 
     `doors` are those of PROTOCOLS: plain, sasl, tls, sasl_tls, each on a port of its own that it
     keeps over restarts. The tests' own calls use one more door, open to them alone. `overrides`
     are lines of server.properties. Topics exist only when created: nothing makes them by itself.
     """
+
+    ready_seconds = READY_SECONDS
 
     def __init__(
         self,
@@ -84,35 +85,7 @@ class KafkaBroker:
         if not self._data.exists():
             self._format()
         self._write_properties()
-        self.program.start()
-        return self
-
-    def wait_ready(self, seconds: float = READY_SECONDS) -> Self:
-        """Wait until a client is told of a broker that serves."""
-        self.program.wait_until(self._answers, seconds)
-        return self
-
-    def stop(self) -> int:
-        """Ask it to end and wait; return its exit code."""
-        return self.program.stop()
-
-    def kill(self) -> None:
-        """kill -9."""
-        self.program.kill()
-
-    def pause(self) -> None:
-        """Freeze it; connections stay open and nothing is answered."""
-        self.program.pause()
-
-    def resume(self) -> None:
-        """Let it go on."""
-        self.program.resume()
-
-    def restart(self) -> Self:
-        """Start again on the same ports and data, and wait; a running one is stopped first."""
-        if self.program.running:
-            self.stop()
-        return self.start().wait_ready()
+        return super().start()
 
     def wipe(self) -> None:
         """Throw its data away, while it is down: the next start is a new cluster on the same ports.
@@ -165,22 +138,6 @@ class KafkaBroker:
         with client(KafkaAdminClient, self.servers("admin")) as admin:
             yield admin
 
-    def __enter__(self) -> Self:
-        """Start and wait."""
-        try:
-            return self.start().wait_ready()
-        except BaseException:
-            self.program.end()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Kill it; the data stays for whoever wants to look."""
-        if error is not None:
-            print(self.program.ending())
-        self.program.end()
-
     @property
     def _data(self) -> Path:
         return self._folder / "data"
@@ -205,7 +162,8 @@ class KafkaBroker:
         formatting = Program([*self._java, *command, *users], self._folder / "format.log", self._environ)
         assert formatting.run(READY_SECONDS) == 0, formatting.output()
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether a client is told of a broker that serves."""
         if not listens(self.ports["admin"]):
             return False
         with suppress(KafkaError), client(KafkaAdminClient, self.servers("admin"), 1.0) as admin:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.builders.certificates import Authority, Pair
 from tests.partners.lasting_ports import lasting_ports
 from tests.partners.mqtt_watcher import MqttWatcher
-from tests.partners.program import Program, executable
+from tests.partners.program import Program, Server, executable
 
-READY_SECONDS = 20.0
 WATCHER = "central"
 # %u is the common name of the caller's certificate.
 PERMISSIONS = f"""pattern readwrite edge/v1/%u/#
@@ -22,11 +19,13 @@ topic read edge/v1/#
 """
 
 
-class Mosquitto:
-    """A broker on 127.0.0.1. A context manager: on exit its process is gone.
+class Mosquitto(Server):
+    """A broker on 127.0.0.1. What is retained is on disk when it stops; kill -9 may forget its last second.
 
     Callers show a certificate of `authority`, and may use `edge/v1/<its common name>/#` alone.
     """
+
+    ready_seconds = 20.0
 
     def __init__(self, folder: Path, *, keepalive_limit: int = 65535) -> None:
         """Make the authority and choose the port; nothing is started yet."""
@@ -43,38 +42,6 @@ class Mosquitto:
         """A certificate for a caller of that name."""
         return self.authority.issue(name)
 
-    def start(self) -> Self:
-        """Start; does not wait."""
-        self.program.start()
-        return self
-
-    def wait_ready(self, seconds: float = READY_SECONDS) -> Self:
-        """Wait until a client gets a connection by certificate."""
-        self.program.wait_until(self._answers, seconds)
-        return self
-
-    def stop(self) -> int:
-        """Ask it to end and wait; what is retained is on disk then."""
-        return self.program.stop()
-
-    def kill(self) -> None:
-        """kill -9; what changed in its last second may be forgotten."""
-        self.program.kill()
-
-    def pause(self) -> None:
-        """Freeze it; connections stay open and nothing is answered."""
-        self.program.pause()
-
-    def resume(self) -> None:
-        """Let it go on."""
-        self.program.resume()
-
-    def restart(self) -> Self:
-        """Start again on the same port and data, and wait; a running one is stopped first."""
-        if self.program.running:
-            self.stop()
-        return self.start().wait_ready()
-
     def wipe(self) -> None:
         """Forget what is retained, while it is down."""
         assert not self.program.running, "stop or kill it first"
@@ -84,22 +51,6 @@ class Mosquitto:
     def watch(self, topic: str = "edge/v1/#") -> MqttWatcher:
         """A subscriber who may read every branch; a context manager, connected when it is entered."""
         return MqttWatcher(self.port, self.authority.certificate, self._watcher, topic)
-
-    def __enter__(self) -> Self:
-        """Start and wait."""
-        try:
-            return self.start().wait_ready()
-        except BaseException:
-            self.program.end()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Kill it."""
-        if error is not None:
-            print(self.program.ending())
-        self.program.end()
 
     def _write_configuration(self, keepalive_limit: int) -> None:
         server = self.authority.issue("mosquitto")
@@ -129,7 +80,8 @@ class Mosquitto:
             lines.append("user root")
         (self._folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether a client gets a connection by certificate."""
         watcher = self.watch()
         try:
             return watcher.try_connect()

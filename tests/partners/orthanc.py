@@ -8,22 +8,20 @@ import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import requests
 
 from tests.partners.lasting_ports import lasting_ports
-from tests.partners.program import Program, executable
+from tests.partners.program import Program, Server, executable
 
-READY_SECONDS = 30.0
 SECONDS = 20.0
 PLUGIN = "libOrthancDicomWeb.so"
 PLUGIN_FOLDERS = (Path("/usr/share/orthanc/plugins"), Path("/usr/lib/orthanc/plugins"))
 
 
-class Orthanc:
-    """A server on 127.0.0.1. A context manager: on exit its process is gone.
+class Orthanc(Server):
+    """A server on 127.0.0.1.
 
     `overrides` are settings of its configuration; `user` is a name and a password that callers must show.
     """
@@ -54,38 +52,6 @@ class Orthanc:
         """Root of its DICOMweb service."""
         return f"{self.url}/dicom-web"
 
-    def start(self) -> Self:
-        """Start; does not wait."""
-        self.program.start()
-        return self
-
-    def wait_ready(self, seconds: float = READY_SECONDS) -> Self:
-        """Wait until its DICOMweb service answers a query."""
-        self.program.wait_until(self._answers, seconds)
-        return self
-
-    def stop(self) -> int:
-        """Ask it to end and wait; return its exit code."""
-        return self.program.stop()
-
-    def kill(self) -> None:
-        """kill -9."""
-        self.program.kill()
-
-    def pause(self) -> None:
-        """Freeze it; connections stay open and nothing is answered."""
-        self.program.pause()
-
-    def resume(self) -> None:
-        """Let it go on."""
-        self.program.resume()
-
-    def restart(self) -> Self:
-        """Start again on the same ports and data, and wait; a running one is stopped first."""
-        if self.program.running:
-            self.stop()
-        return self.start().wait_ready()
-
     def wipe(self) -> None:
         """Throw away all it holds, while it is down."""
         assert not self.program.running, "stop or kill it first"
@@ -115,21 +81,9 @@ class Orthanc:
         response.raise_for_status()
         return response.content
 
-    def __enter__(self) -> Self:
-        """Start and wait."""
-        try:
-            return self.start().wait_ready()
-        except BaseException:
-            self.program.end()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         """Kill it."""
-        if error is not None:
-            print(self.program.ending())
-        self.program.end()
+        super().close()
         self._session.close()
 
     def _settings(self, user: tuple[str, str] | None) -> dict[str, Any]:
@@ -151,7 +105,8 @@ class Orthanc:
             "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "EnableWado": False},
         }
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether its DICOMweb service answers a query."""
         with suppress(requests.RequestException):
             self.get("/dicom-web/studies?limit=1")
             return True

@@ -1,4 +1,4 @@
-"""One foreign server as a process: started, killed, paused, and gone at the end."""
+"""Foreign servers as processes: started, killed, paused, and gone at the end."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import os
 import shutil
 import signal
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
 
 from tests.waiting import wait_until
 
@@ -123,6 +126,69 @@ class Program:
     def output(self) -> str:
         """Everything it has printed, over all its lives."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+class Server(ABC):
+    """A foreign server that keeps ports and data over restarts. A context manager: on exit its process is gone."""
+
+    program: Program
+    ready_seconds: ClassVar[float] = 30.0
+
+    @abstractmethod
+    def answers(self) -> bool:
+        """Ask whether it serves now."""
+
+    def start(self) -> Self:
+        """Start; does not wait."""
+        self.program.start()
+        return self
+
+    def wait_ready(self, seconds: float | None = None) -> Self:
+        """Wait until it serves."""
+        self.program.wait_until(self.answers, self.ready_seconds if seconds is None else seconds)
+        return self
+
+    def stop(self) -> int:
+        """Ask it to end and wait; return its exit code."""
+        return self.program.stop()
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.program.kill()
+
+    def pause(self) -> None:
+        """Freeze it; connections stay open and nothing is answered."""
+        self.program.pause()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self.program.resume()
+
+    def restart(self) -> Self:
+        """Start again on the same ports and data, and wait; a running one is stopped first."""
+        if self.program.running:
+            self.stop()
+        return self.start().wait_ready()
+
+    def close(self) -> None:
+        """Kill what still runs, and let go of everything held for asking it. Safe to repeat."""
+        self.program.end()
+
+    def __enter__(self) -> Self:
+        """Start and wait."""
+        try:
+            return self.start().wait_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it; its data stays for whoever wants to look."""
+        if error is not None:
+            print(self.program.ending())
+        self.close()
 
 
 def _frozen(pid: int) -> bool:

@@ -53,6 +53,7 @@ class Uploads:
         self.greatest = 0
         self.received = 0
         self.corrupt = False
+        self.secret = False
 
     def forget(self) -> None:
         """Expire everything."""
@@ -74,6 +75,8 @@ class Uploads:
         if upload is None:
             handler.close_connection = True
             self._tus(handler, 404)
+        elif handler.command == "HEAD" and self.secret:
+            self._tus(handler, 403)
         elif handler.command == "HEAD":
             facts = {"Upload-Offset": str(upload.offset), "Upload-Length": str(upload.length)}
             self._tus(handler, 200, {**facts, "Cache-Control": "no-store"})

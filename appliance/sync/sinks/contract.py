@@ -13,21 +13,34 @@ class Unreachable(DeliveryError):
     """The destination cannot be reached, is overloaded or full: wait and try again, for ever.
 
     Counts nothing against the rows. `retry_after` is the destination's own wish in seconds.
+    `about_row`: the destination said it of one row, so it may be that row's own trouble after all.
     """
 
     retryable = True
 
-    def __init__(self, message: str, *, hint: str = "", retry_after: float = 0.0) -> None:
+    def __init__(self, message: str, *, hint: str = "", retry_after: float = 0.0, about_row: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+        self.about_row = about_row
 
 
 class Misconfigured(DeliveryError):
-    """Somebody must mend a setting or a permission. The sink pauses with this message; the rows stay."""
+    """Somebody must mend a setting or a permission. The sink pauses with this message; the rows stay.
+
+    `about_row` as for Unreachable.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", about_row: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.about_row = about_row
 
 
 class RowFault(DeliveryError):
     """The destination will never take this row as it is. It becomes a dead letter."""
+
+
+class Rejected(RowFault):
+    """A row fault that the destination itself has told: so the destination is there."""
 
 
 Answer = DeliveryError | None

@@ -11,7 +11,7 @@ from kafka import errors
 from appliance.archive.outbox import Delivery
 from appliance.errors import DeliveryError
 from appliance.failpoints import failpoint
-from appliance.sync.sinks.contract import Answer, Misconfigured, RowFault, Unreachable
+from appliance.sync.sinks.contract import Answer, Misconfigured, Rejected, RowFault, Unreachable
 from appliance.sync.sinks.kafka_faults import translate
 from appliance.sync.sinks.kafka_link import Future, Link, connect
 from appliance.sync.sinks.kafka_options import KafkaOptions
@@ -212,7 +212,10 @@ def _answer(futures: Sequence[Future], obstacle: DeliveryError | None) -> Answer
 def _of_future(future: Future, obstacle: DeliveryError | None) -> Answer:
     if not future.is_done:
         return obstacle or Unreachable("the broker did not answer")
-    return None if future.exception is None else translate(future.exception)
+    answer = None if future.exception is None else translate(future.exception)
+    if isinstance(future, _Refused) and isinstance(answer, Rejected):
+        return RowFault(answer.message, hint=answer.hint)  # the library's word, no broker has seen it
+    return answer
 
 
 def _is_fault(answer: Answer) -> bool:

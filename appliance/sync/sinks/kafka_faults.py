@@ -9,9 +9,9 @@ from types import MappingProxyType
 from kafka import errors
 
 from appliance.errors import DeliveryError
-from appliance.sync.sinks.contract import Answer, Misconfigured, RowFault, Unreachable
+from appliance.sync.sinks.contract import Answer, Misconfigured, Rejected, Unreachable
 
-Kind = type[Unreachable] | type[Misconfigured] | type[RowFault]
+Kind = type[Unreachable] | type[Misconfigured] | type[Rejected]
 Verdict = tuple[Kind, str, str]
 
 _LINE = "check that the broker runs and that the line to it is up"
@@ -60,9 +60,9 @@ _TABLE: tuple[tuple[Kind, str, str, tuple[type[Exception], ...]], ...] = (
      (errors.KafkaProtocolError, errors.InvalidReceiveError, errors.InvalidRequestError)),
     (Misconfigured, "the settings do not fit together", "", (errors.KafkaConfigurationError,)),
     # The row's own fault, once it was sent alone.
-    (RowFault, "the record is larger than the topic allows", "raise max.message.bytes of the topic, then replay",
+    (Rejected, "the record is larger than the topic allows", "raise max.message.bytes of the topic, then replay",
      (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)),
-    (RowFault, "the broker calls the record invalid", "", (errors.InvalidRecordError,)),
+    (Rejected, "the broker calls the record invalid", "", (errors.InvalidRecordError,)),
 )  # fmt: skip
 
 FAULTS: Mapping[type[Exception], Verdict] = MappingProxyType(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from kafka.protocol.metadata import MetadataRequest
 
 from appliance.sync.sinks.contract import Answer, Misconfigured, Unreachable
 from appliance.sync.sinks.kafka_faults import translate
+from appliance.sync.sinks.kafka_login import asks_for_login
 from appliance.sync.sinks.kafka_sockets import open_transport
 
 Stopping = Callable[[], bool]
@@ -89,10 +91,13 @@ class Link:
         return next((topic for topic in sorted(self._topics) if topic not in known), None)
 
     def close(self) -> None:
-        """Give up whatever was not acknowledged, end the sending thread; within a second or so."""
+        """Give up whatever was not acknowledged, end the sending thread, close its sockets; within a second or so."""
         producer = self._producer
         # close() of the library waits for every message first, and fails when they do not end in time.
         producer._unregister_cleanup()
+        # The thread may be waiting for a broker: it notices its end when its connections are closed, by itself.
+        with suppress(RuntimeError):  # it has ended already
+            self._manager.call_soon(self._manager.close)
         producer._sender.force_close()
         producer._sender.join(JOIN_SECONDS)
         producer._closed = True
@@ -110,19 +115,37 @@ def connect(
     deadline = time.monotonic() + seconds
     _knock(configs["bootstrap_servers"], deadline, stopping)
     net = NetworkSelector(**configs)
-    manager = _Manager(net, **configs)
+    try:
+        manager = _Manager(net, **configs)
+    except BaseException:
+        net.close()
+        raise
     client = KafkaNetClient(net=net, manager=manager)
     try:
         _await(net, manager, manager.bootstrap_async(round(seconds * 1000)), deadline, stopping)
         _check_topics(_ask(net, manager, names, deadline, stopping), names, profile)
         producer = KafkaProducer(**configs, kafka_client=lambda **_: client)
-    except (errors.KafkaError, ValueError, RuntimeError) as error:
+    except (Unreachable, errors.KafkaError, ValueError, RuntimeError) as error:
         client.close()
-        raise _as_obstacle(translate(error)) from error
+        raise _explained(_as_obstacle(translate(error)), configs, stopping) from error
     except BaseException:
         client.close()
         raise
     return Link(producer, manager, names)
+
+
+def _explained(
+    fault: Unreachable | Misconfigured, configs: Mapping[str, Any], stopping: Stopping
+) -> Unreachable | Misconfigured:
+    """Return what is behind a broker that hangs up on us: perhaps it wants a login that we do not have."""
+    anonymous = not configs["security_protocol"].startswith("SASL")
+    if isinstance(fault, Misconfigured) or not anonymous or stopping():
+        return fault
+    addresses = ((host, port) for host, port, _ in collect_hosts(configs["bootstrap_servers"]))
+    if any(asks_for_login(address, configs.get("ssl_context"), KNOCK_SECONDS) for address in addresses):
+        hint = "set the sink's security to SASL_SSL or SASL_PLAINTEXT, with username and password_file"
+        return Misconfigured("the broker asks for a login, and the sink's security has none", hint=hint)
+    return fault
 
 
 def _knock(servers: Sequence[str], deadline: float, stopping: Stopping) -> None:

@@ -1,15 +1,17 @@
 """Connections of the Kafka client that are closed when they come to nothing, and heard to the end.
 
 The library drops what arrived together with the end of a connection: a broker's refusal of a
-login would look like a bad line. And it leaves a socket behind for every refused connection and
-every failed TLS handshake, until the garbage collector passes by: a broker that is away for days
-would cost descriptors.
+login would look like a bad line. And it leaves a socket behind, until the garbage collector passes
+by, for every refused connection, for every failed TLS handshake, and for every connection that is
+closed while something is still to be written: a broker that is away or hangs for days would cost
+descriptors.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,8 +25,18 @@ Option = tuple[int, int, int]
 class _Attentive:
     """Hands on what was read before it tells of the connection's end; that is found again at the next read."""
 
+    _write_buffer: deque[Any]
+
+    def close(self) -> None:
+        """Close at once. The library would wait until everything is written, on a stalled line for ever.
+
+        Nothing is lost by it: a message counts when it was acknowledged, and nobody hears that any more.
+        """
+        self._write_buffer.clear()
+        super().close()  # type: ignore[misc]  # the transport beside it in the classes below
+
     def _sock_recv(self) -> tuple[bytes, Exception | None]:
-        data, error = super()._sock_recv()  # type: ignore[misc]  # the transport beside it in the classes below
+        data, error = super()._sock_recv()  # type: ignore[misc]  # as above
         return data, None if data else error
 
 

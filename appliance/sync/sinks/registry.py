@@ -67,7 +67,7 @@ def _memory(_options: MemoryOptions, _room: Surroundings) -> Sink:
 def _stow(options: StowOptions, room: Surroundings) -> Sink:
     from appliance.sync.sinks.stow import StowSink
 
-    return StowSink(options, room.pace)
+    return StowSink(options, room.pace, room.stopping)
 
 
 Options = DirectoryOptions | KafkaOptions | MemoryOptions | StowOptions

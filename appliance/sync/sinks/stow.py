@@ -23,10 +23,17 @@ class StowSink:
     given identical bytes. Everything else is asked again, alone, or told as a fault.
     """
 
-    def __init__(self, options: StowOptions, pace: Callable[[int], None] = lambda _size: None) -> None:
-        """Touch nothing yet. `pace` is told of every block sent and may hold up the next."""
+    def __init__(
+        self, options: StowOptions, pace: Callable[[int], None] = lambda _size: None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
+        """Touch nothing yet. `pace` is told of every block sent and may hold up the next.
+
+        `stopping` says whether the room wants to end: a transfer ends between two blocks then, and
+        its rows were not reached.
+        """
         self._options = options
-        self._client = DicomwebClient(options.endpoint(), pace)
+        self._client = DicomwebClient(options.endpoint(), pace, stopping)
         self._upload = OffsetUpload(self._client) if options.offset_upload == "auto" else None
 
     def deliver(self, batch: Sequence[Delivery]) -> Mapping[int, Answer]:

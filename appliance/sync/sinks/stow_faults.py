@@ -9,10 +9,10 @@ from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 
 from appliance.dicomweb.client import NotDicom, Refused, Reply
-from appliance.dicomweb.faults import NoAnswer, NotReached, NotTrusted
+from appliance.dicomweb.faults import NoAnswer, NotReached, NotTrusted, Stopped
 from appliance.dicomweb.outgoing import Damaged
 from appliance.errors import ApplianceError, ConfigurationError, DeliveryError
-from appliance.sync.sinks.contract import Misconfigured, RowFault, Unreachable
+from appliance.sync.sinks.contract import Misconfigured, Rejected, RowFault, Unreachable
 
 Kind = type[DeliveryError]
 LONGEST_WAIT = 3600.0
@@ -33,8 +33,8 @@ _STATUSES: tuple[tuple[Kind, str, str, tuple[int, ...]], ...] = (
     (Misconfigured, "is behind a proxy that asks for a login", "let the proxy pass this box", (407,)),
     (Misconfigured, "does not accept our headers", "correct headers and url; a proxy may want others",
      (411, 417, 426, 431, 494, 495, 496, 497)),
-    (RowFault, "refuses the object as too large", "raise the store's limit, then replay it", (413,)),
-    (RowFault, "refuses the object as not valid", "see the store's own log", (400, 422)),
+    (Rejected, "refuses the object as too large", "raise the store's limit, then replay it", (413,)),
+    (Rejected, "refuses the object as not valid", "see the store's own log", (400, 422)),
 )  # fmt: skip
 
 STATUSES: Mapping[int, tuple[Kind, str, str]] = MappingProxyType(
@@ -47,16 +47,18 @@ _ABOUT_HEADERS = re.compile(
     rb"|(?:http|request|missing|required|invalid) header|header (?:is |field )?(?:missing|required|or cookie)"
 )
 SEARCHED_BYTES = 4096
+# A store that fails over one object says this, and so does one that fails over all.
+OWN_TROUBLE = 500
 
 REASONS: tuple[tuple[int, int, Kind, str, str], ...] = (
     (0xA700, 0xA7FF, Unreachable, "is out of resources", "free some space there"),
     (0x0122, 0x0122, Misconfigured, "does not support the object's SOP class",
      "enable it there, or leave it out by the sink's filter and bury the delivery"),
     (0x0124, 0x0124, Misconfigured, "does not let this box store the object", "give this box's account the right"),
-    (0xA900, 0xA9FF, RowFault, "finds that the object does not match its SOP class", "see the store's own log"),
-    (0xC000, 0xCFFF, RowFault, "cannot understand the object", "see the store's own log"),
-    (0x0105, 0x0106, RowFault, "refuses an attribute of the object", "see the store's own log"),
-    (0x0117, 0x0117, RowFault, "refuses the object's UID", "see the store's own log"),
+    (0xA900, 0xA9FF, Rejected, "finds that the object does not match its SOP class", "see the store's own log"),
+    (0xC000, 0xCFFF, Rejected, "cannot understand the object", "see the store's own log"),
+    (0x0105, 0x0106, Rejected, "refuses an attribute of the object", "see the store's own log"),
+    (0x0117, 0x0117, Rejected, "refuses the object's UID", "see the store's own log"),
 )  # fmt: skip
 
 
@@ -69,7 +71,8 @@ def of_status(reply: Reply, host: str) -> DeliveryError | None:
         kind, text, hint = STATUSES[431]
     message = f"{host} {text} ({reply.status})"
     if kind is Unreachable:
-        return Unreachable(message, hint=hint, retry_after=retry_after(reply.headers, datetime.now(UTC)))
+        wish = retry_after(reply.headers, datetime.now(UTC))
+        return Unreachable(message, hint=hint, retry_after=wish, about_row=reply.status == OWN_TROUBLE)
     return kind(message, hint=hint)
 
 
@@ -77,13 +80,16 @@ def of_reason(reason: int, host: str) -> DeliveryError:
     """Return what a failure reason (0008,1197) means for its instance. 0111 (duplicate) is for the caller."""
     for first, last, kind, text, hint in REASONS:
         if first <= reason <= last:
-            return kind(f"{host} {text} ({reason:04X})", hint=hint)
+            message = f"{host} {text} ({reason:04X})"
+            if issubclass(kind, Unreachable | Misconfigured):
+                return kind(message, hint=hint, about_row=True)
+            return kind(message, hint=hint)
     return DeliveryError(f"{host} could not store the object ({reason:04X})", hint="see the store's own log")
 
 
 def of_error(error: ApplianceError, host: str) -> DeliveryError:
     """Return what an error of the client means."""
-    if isinstance(error, NotReached | NoAnswer):
+    if isinstance(error, NotReached | NoAnswer | Stopped):
         return Unreachable(error.message, hint=error.hint)
     if isinstance(error, NotTrusted | ConfigurationError):
         return Misconfigured(error.message, hint=error.hint)

@@ -12,7 +12,7 @@ from appliance.dicomweb.outgoing import Damaged, check
 from appliance.errors import ApplianceError, DeliveryError
 from appliance.failpoints import failpoint
 from appliance.sync.proving import Finding
-from appliance.sync.sinks.contract import Answer, Misconfigured, RowFault, Unreachable
+from appliance.sync.sinks.contract import Answer, Misconfigured, Rejected, Unreachable
 from appliance.sync.sinks.stow_batches import Parcel, halves
 from appliance.sync.sinks.stow_faults import DUPLICATE, of_error, of_reason, of_status
 
@@ -53,8 +53,8 @@ def _unreadable(reply: Reply, host: str) -> DeliveryError:
     return Misconfigured(f"{host} does not give objects back ({reply.status})", hint=hint)
 
 
-def _upload(upload: OffsetUpload, parcel: Parcel, labels: Mapping[str, str]) -> Reply:
-    check(parcel.instance)
+def _upload(upload: OffsetUpload, parcel: Parcel, labels: Mapping[str, str], heed: Callable[[], None]) -> Reply:
+    check(parcel.instance, heed)
     return upload.send(parcel.instance, labels)
 
 
@@ -93,7 +93,7 @@ class Sending:
             "transfer_syntax_uid": row.blob.transfer_syntax_uid if row.blob else "",
         }
         try:
-            reply = self._asked(lambda: _upload(upload, parcel, labels))
+            reply = self._asked(lambda: _upload(upload, parcel, labels, self._client.transport.heed))
         except (Unreachable, Misconfigured):
             raise
         except DeliveryError as fault:
@@ -161,7 +161,7 @@ class Sending:
         finding = self._asked(lambda: examine(self._client, parcel))
         return {
             Finding.IDENTICAL: None,
-            Finding.DIFFERENT: RowFault(OTHER_BYTES, hint="compare both, then bury it or replace it there"),
+            Finding.DIFFERENT: Rejected(OTHER_BYTES, hint="compare both, then bury it or replace it there"),
             Finding.ABSENT: DeliveryError(f"{self._host} says it has the object, but does not give it back"),
         }[finding]
 
@@ -182,7 +182,7 @@ class Sending:
             elif not alone:
                 self.store((parcel,))
             elif finding is Finding.DIFFERENT:
-                self._answers[parcel.event_id] = RowFault(OTHER_BYTES, hint="see the store's own log")
+                self._answers[parcel.event_id] = Rejected(OTHER_BYTES, hint="see the store's own log")
             elif isinstance(fault, Unreachable | Misconfigured):
                 raise fault
             else:

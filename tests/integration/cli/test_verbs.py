@@ -12,7 +12,7 @@ import pytest
 from appliance.archive import fsck
 from appliance.archive.outbox import Outcome, Verdict
 from tests.builders.certificates import Authority
-from tests.builders.instances import ct, part10
+from tests.builders.instances import ct, part10, series
 from tests.integration.cli.conftest import Home
 
 
@@ -81,6 +81,18 @@ def test_a_dead_letter_is_listed_shown_exported_and_sent_again(home: Home, tmp_p
     assert home.json("dead", "list") == []
     assert states(home) == {"pending"}
     assert "no dead letter" in home.run("dead", "show", str(events[0]), code=66).stderr
+
+
+def test_the_verbs_say_what_they_do_not_send_again_and_why(home: Home, tmp_path: Path) -> None:
+    first, second = series(2)
+    keep(home, tmp_path, first)
+    old, *_ = bury_alive(home)
+    keep(home, tmp_path, second)
+    for verb in ("outbox retry", "outbox replay", "dead replay"):
+        told = home.run(*verb.split(), str(old)).stdout
+        assert told.startswith("0 d")
+        assert told.endswith("1 delivery is left out: the sink has a newer state of the same series.\n")
+    assert "left out" not in home.run("outbox", "retry", str(old + 1)).stdout
 
 
 def test_deliveries_are_buried_for_a_reason_and_replayed(home: Home, tmp_path: Path) -> None:

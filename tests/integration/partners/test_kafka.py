@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from tests.builders.certificates import Authority
 from tests.partners.fault_proxy import FaultProxy
 from tests.partners.faults import PASS, STALL
 from tests.partners.kafka import KafkaBroker
+from tests.partners.kafka_client import client
 from tests.partners.kafka_doors import Security
 
 TOPIC = "dicom_state_queue"
@@ -33,13 +33,13 @@ def broker(tmp_path: Path) -> Iterator[KafkaBroker]:
 def producer(servers: str, **settings: Any) -> Any:
     """A producer that gives up soon; to be closed."""
     defaults = {"acks": "all", "allow_auto_create_topics": False, "max_block_ms": 5000}
-    return closing(KafkaProducer(bootstrap_servers=servers, **{**defaults, **settings}))
+    return client(KafkaProducer, servers, **{**defaults, **settings})
 
 
 def send(servers: str, value: bytes, **settings: Any) -> None:
     """Send one message and wait for its acknowledgement."""
-    with producer(servers, **settings) as client:
-        client.send(TOPIC, value, key=b"key").get(SECONDS)
+    with producer(servers, **settings) as sender:
+        sender.send(TOPIC, value, key=b"key").get(SECONDS)
 
 
 def values(broker: KafkaBroker) -> list[bytes | None]:
@@ -49,9 +49,9 @@ def values(broker: KafkaBroker) -> list[bytes | None]:
 
 def test_messages_are_read_back_with_keys_and_headers(broker: KafkaBroker) -> None:
     assert not broker.consume(TOPIC)
-    with producer(broker.servers()) as client:
+    with producer(broker.servers()) as sender:
         futures: list[Future] = [
-            client.send(TOPIC, b"%d" % number, key=b"same", headers=[("traceparent", b"00-1"), ("ce_id", b"7")])
+            sender.send(TOPIC, b"%d" % number, key=b"same", headers=[("traceparent", b"00-1"), ("ce_id", b"7")])
             for number in range(5)
         ]
         assert [future.get(SECONDS).offset for future in futures] == [0, 1, 2, 3, 4]
@@ -83,10 +83,10 @@ def test_a_wiped_broker_is_a_new_one_at_the_old_address(broker: KafkaBroker) -> 
 
 
 def test_a_paused_broker_answers_when_it_goes_on(broker: KafkaBroker) -> None:
-    with producer(broker.servers()) as client:
-        client.send(TOPIC, b"1", key=b"key").get(SECONDS)
+    with producer(broker.servers()) as sender:
+        sender.send(TOPIC, b"1", key=b"key").get(SECONDS)
         broker.pause()
-        late = client.send(TOPIC, b"2", key=b"key")
+        late = sender.send(TOPIC, b"2", key=b"key")
         with pytest.raises(KafkaTimeoutError):
             late.get(0.5)
         broker.resume()
@@ -96,21 +96,21 @@ def test_a_paused_broker_answers_when_it_goes_on(broker: KafkaBroker) -> None:
 
 def test_a_topic_has_the_limit_it_was_created_with(broker: KafkaBroker) -> None:
     broker.create_topics({"small": 1}, max_message_bytes="2000")
-    with producer(broker.servers()) as client:
-        client.send("small", b"x").get(SECONDS)
+    with producer(broker.servers()) as sender:
+        sender.send("small", b"x").get(SECONDS)
         with pytest.raises(MessageSizeTooLargeError):
-            client.send("small", b"x" * 3000).get(SECONDS)
+            sender.send("small", b"x" * 3000).get(SECONDS)
 
 
 def test_clients_can_be_sent_through_a_proxy(tmp_path: Path) -> None:
     broker = KafkaBroker(tmp_path / "kafka")
     with FaultProxy(broker.ports["plain"]) as proxy:
         broker.advertise("plain", proxy.port)
-        with broker, producer(f"127.0.0.1:{proxy.port}") as client:
+        with broker, producer(f"127.0.0.1:{proxy.port}") as sender:
             broker.create_topics({TOPIC: 1})
-            client.send(TOPIC, b"1").get(SECONDS)
+            sender.send(TOPIC, b"1").get(SECONDS)
             proxy.set(STALL)
-            late = client.send(TOPIC, b"2")
+            late = sender.send(TOPIC, b"2")
             assert values(broker) == [b"1"]
             proxy.set(PASS)
             late.get(SECONDS)
@@ -128,17 +128,17 @@ def test_passwords_and_permissions_count(tmp_path: Path) -> None:
             send(servers, b"forbidden", sasl_mechanism="PLAIN", **by_name)
         broker.allow("box", TOPIC, "WRITE", "DESCRIBE")
         send(servers, b"plain", sasl_mechanism="PLAIN", **by_name)
-        with producer(servers, sasl_mechanism="SCRAM-SHA-256", **by_name) as client:
-            client.send(TOPIC, b"scram").get(SECONDS)
+        with producer(servers, sasl_mechanism="SCRAM-SHA-256", **by_name) as sender:
+            sender.send(TOPIC, b"scram").get(SECONDS)
             broker.deny("box", TOPIC, "WRITE")
             with pytest.raises(TopicAuthorizationFailedError):
-                client.send(TOPIC, b"forbidden").get(SECONDS)
+                sender.send(TOPIC, b"forbidden").get(SECONDS)
         broker.set_password("box", "another")
         # With its versions given, the producer does not connect before the first message, and can be closed.
-        with producer(servers, sasl_mechanism="SCRAM-SHA-256", api_version=(3, 9), **by_name) as client:
-            client.config["max_block_ms"] = 500
+        with producer(servers, sasl_mechanism="SCRAM-SHA-256", api_version=(3, 9), **by_name) as sender:
+            sender.config["max_block_ms"] = 500
             with pytest.raises(KafkaTimeoutError):
-                client.send(TOPIC, b"stranger")
+                sender.send(TOPIC, b"stranger")
         assert "Authentication failed" in broker.program.output()
         assert values(broker) == [b"plain", b"scram"]
 

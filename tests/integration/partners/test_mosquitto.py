@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,10 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.builders.certificates import Pair
+from tests.builders.certificates import Authority, Pair
 from tests.partners.mosquitto import Mosquitto
+from tests.partners.mqtt_watcher import MqttWatcher
+from tests.sockets import connections_to
 from tests.waiting import wait_until
 
 STATUS = "edge/v1/site-1/status"
@@ -108,3 +111,20 @@ def test_a_watcher_comes_back_by_itself_and_hears_the_last_will(broker: Mosquitt
             watcher.wait_for(lambda told: told.payload == b"lost")
             latest = watcher.latest(STATUS)
             assert latest is not None and latest.payload == b"lost"
+
+
+def test_a_handshake_that_breaks_off_leaves_no_socket(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        watcher = MqttWatcher(port, authority.certificate, authority.issue("central"), "#")
+
+        def hang_up() -> None:
+            listener.accept()[0].close()
+
+        guard = threading.Thread(target=hang_up)
+        guard.start()
+        assert not watcher.try_connect()
+        guard.join()
+        assert not connections_to(port)
+        watcher.close()

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from appliance.sync.sinks.contract import Misconfigured, Unreachable
+from appliance.sync.sinks.kafka_login import asks_for_login
 from tests.builders.certificates import Authority
 from tests.integration.sync.kafka_stage import Stage
 from tests.integration.sync.records import texts
 from tests.partners.kafka import KafkaBroker
 from tests.partners.kafka_doors import Security
+from tests.sockets import connections_to
 
 USER, PASSWORD = "edge", "a-long-secret"
 
@@ -59,8 +61,11 @@ def test_a_wrong_password_pauses_and_the_right_one_mends_it(stage: Stage, passwo
         assert {type(answer) for answer in answers.values()} == {Misconfigured}
         assert "rejects the login" in texts(answers.values())
         assert PASSWORD not in texts(answers.values())
+        sink.close()
+        assert not connections_to(stage.broker.ports["sasl"])
         password.write_text(PASSWORD + "\n")
         assert set(sink.deliver(rows).values()) == {None}
+        sink.close()
 
 
 def test_a_mechanism_the_broker_does_not_offer_pauses(stage: Stage, password: Path) -> None:
@@ -124,12 +129,27 @@ def test_tls_demands_the_right_authority_on_both_sides(stage: Stage, authority: 
         {"security": "SSL", "tls_ca": tmp_path / "missing.pem"},
     ]
     for options in wrong:
-        (answer,) = stage.sink(**options).deliver(rows).values()
+        sink = stage.sink(**options)
+        (answer,) = sink.deliver(rows).values()
         assert isinstance(answer, Misconfigured), texts([answer])
+        sink.close()
+        assert not connections_to(stage.broker.ports["tls"])
     right = {"tls_ca": authority.certificate, "tls_certificate": own.certificate, "tls_key": own.key}
     for kind in ("state", "image"):
         stage.broker.allow("CN=box", stage.topics[kind], "WRITE", "DESCRIBE")
     assert set(stage.sink(security="SSL", **right).deliver(rows).values()) == {None}
+
+
+def test_a_door_that_asks_for_a_login_is_told_from_a_broker_that_is_ill(stage: Stage) -> None:
+    stage.door = "sasl"
+    (answer,) = stage.sink(security="PLAINTEXT").deliver([stage.make.state()]).values()
+    assert isinstance(answer, Misconfigured)
+    assert "asks for a login" in answer.message
+    assert "username" in answer.hint
+    port = {door: ("127.0.0.1", stage.broker.ports[door]) for door in ("plain", "sasl", "tls")}
+    assert asks_for_login(port["sasl"], None, 3.0)
+    assert not asks_for_login(port["plain"], None, 3.0)
+    assert not asks_for_login(port["tls"], None, 1.0)
 
 
 @pytest.mark.parametrize(("door", "security"), [("plain", "SSL"), ("tls", "PLAINTEXT"), ("sasl", "PLAINTEXT")])

@@ -60,7 +60,7 @@ def test_every_record_arrives_as_it_is_with_key_and_headers(stage: Stage, compre
 
 def test_a_batch_beyond_a_megabyte_goes_in_several_closed_groups(stage: Stage) -> None:
     rows = [replace(row, payload=json.dumps({**json.loads(row.payload), "x": "y" * 40_000})) for row in stage.rows()]
-    assert set(stage.sink().deliver(rows).values()) == {None}
+    assert set(stage.sink(delivery_timeout=20.0).deliver(rows).values()) == {None}
     stage.assert_holds(rows)
 
 
@@ -264,6 +264,7 @@ def test_a_broker_that_is_never_reached_costs_no_descriptors_and_no_threads(
     finally:
         gc.enable()
         proxy.set(PASS)
+        stage.close()
 
 
 def _descriptors() -> int:

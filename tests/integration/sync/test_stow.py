@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -18,11 +19,12 @@ from appliance.sync.proving import Finding
 from appliance.sync.sinks.contract import RowFault
 from appliance.sync.sinks.stow import StowSink
 from appliance.sync.sinks.stow_options import StowOptions
+from tests.archives import SINK
 from tests.builders.instances import ct
 from tests.builders.objects import Objects, instance
 from tests.integration.sync.stow_boxes import attempts, digests, stow_box
 from tests.partners.appliance import Appliance
-from tests.partners.dicom_store import DicomStore
+from tests.partners.dicom_store import SILENT, DicomStore, Reply
 from tests.partners.fault_proxy import FaultProxy
 from tests.partners.faults import LOSE_ANSWER, PASS, REFUSE, RESET_BODY, RESET_REQUEST, STALL, Fault, trickle
 from tests.partners.orthanc import Orthanc
@@ -203,6 +205,44 @@ def test_a_login_that_fails_pauses_with_a_sentence_and_goes_on_once_it_is_mended
             assert store.digests() == digests(box)
             assert attempts(box) == {1}
             assert "wrong-secret" not in box.appliance.output()
+
+
+def test_a_stop_does_not_wait_for_a_store_that_says_nothing(tmp_path: Path) -> None:
+    with DicomStore(tmp_path / "centre") as store:
+        store.rule = lambda _: Reply(SILENT)
+        with stow_box(tmp_path / "home", store.url, read_timeout=60) as box:
+            box.store(3)
+            box.start()
+            wait_until(lambda: store.posts, 30)
+            began = time.monotonic()
+            assert box.appliance.stop("sync") == 0
+            assert time.monotonic() - began < 20
+            assert attempts(box) == {0}
+            store.rule = lambda _: None
+            box.start()
+            box.wait_drained()
+            assert attempts(box) == {1}
+            assert store.digests() == digests(box)
+
+
+def test_a_sink_that_leads_to_another_store_waits_for_a_word(tmp_path: Path) -> None:
+    with DicomStore(tmp_path / "first") as first, DicomStore(tmp_path / "second") as second:
+        with stow_box(tmp_path / "home", first.url) as box:
+            box.store(2)
+            box.start()
+            box.wait_drained()
+            assert box.appliance.stop("sync") == 0
+        with stow_box(tmp_path / "home", second.url) as box:
+            box.store(2)
+            box.start()
+            wait_until(lambda: "resume" in box.stats().held, 30)
+            assert first.url in box.stats().held
+            assert not second.posts
+            assert box.archive.outbox.replay(sink=SINK) == 2
+            box.archive.outbox.release_hold(SINK)
+            box.wait_drained()
+            assert second.digests() == digests(box)
+            assert len(first.objects) == 2
 
 
 def test_another_box_of_ours_takes_it_and_gives_it_back(tmp_path: Path) -> None:

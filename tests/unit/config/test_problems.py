@@ -85,6 +85,8 @@ STOW = '"kind": "stow", "url": "https://pacs.example/dicom-web"'
         (KAFKA + ', "security": "SASL_SSL"', ("sync.sinks.a", "needs username and password_file")),
         (KAFKA + ', "username": "box"', ("sync.sinks.a", "set SASL_SSL")),
         (KAFKA + ', "tls_key": "/k"', ("sync.sinks.a", "tls_certificate and tls_key")),
+        (KAFKA + ', "delivery_timeout": 41', ("sinks.a.delivery_timeout", "41 s", "60 s", "sinks.a.lease_seconds")),
+        (KAFKA + ', "lease_seconds": 49', ("lease (49 s)", "30 s")),
         (KAFKA + ', "topics": {"states": "x"}', ("sync.sinks.a.topics.states",)),
         (KAFKA + ', "topics": {"state": "a b"}', ("sync.sinks.a.topics.state = 'a b'",)),
         ('"kind": "stow"', ("sync.sinks.a.url", "missing")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,17 @@ def test_a_relative_secret_is_a_credential_of_systemd() -> None:
     assert credential(None, {}, "k") is None
     with pytest.raises(ConfigurationError, match="k = 'token' is relative"):
         credential(Path("token"), {}, "k")
+
+
+def test_a_longer_lease_makes_room_for_a_longer_delivery_timeout() -> None:
+    sink = {"kind": "kafka", "bootstrap_servers": ["k:9092"], "delivery_timeout": 100, "lease_seconds": 120}
+    assert load(None, {"APPLIANCE__SYNC__SINKS": json.dumps({"a": sink})}).settings.sync.sinks["a"].lease_seconds == 120
+
+
+def test_places_name_where_a_sink_leads(tmp_path: Path) -> None:
+    routes = {route.name: route for route in load(written(tmp_path, TABLE), {}).settings.archive_values()["sinks"]}
+    assert routes["metadata"].places == ("kafka a.example:9093", "kafka [::1]:9093")
+    assert routes["pixels"].places == ("stow https://pacs.example/dicom-web",)
+    sinks = {"a": {"kind": "directory", "path": "/mnt/a"}, "b": {"kind": "directory"}, "c": {"kind": "memory"}}
+    found = load(None, {"APPLIANCE__SYNC__SINKS": json.dumps(sinks)}).settings.archive_values()["sinks"]
+    assert [route.places for route in found] == [("directory /mnt/a",), ("directory of its own",), ("memory",)]

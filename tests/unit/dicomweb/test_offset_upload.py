@@ -144,3 +144,12 @@ def test_nothing_of_the_patient_is_in_the_headers(store: DicomStore, upload: Off
     row = Objects(tmp_path / "other").row(ct(PatientName="Planted^Name", PatientID="PLANTED-1"))
     upload.send(instance(row), labels(row))
     assert "planted" not in repr([(path, headers) for _, path, headers in store.requests]).lower()
+
+
+def test_a_service_that_keeps_the_offset_from_us_refuses_us(
+    doors: Uploads, upload: OffsetUpload, row: Delivery
+) -> None:
+    doors.break_after, doors.secret = 3_000, True
+    with pytest.raises(Refused) as caught:
+        upload.send(instance(row), labels(row))
+    assert caught.value.reply.status == 403

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from appliance.archive.outbox import Delivery, Lease, Outcome, Verdict
@@ -32,10 +32,14 @@ class FakeOutbox:
             self.due[delivery.event_id] = 0
         self.commits += 1
 
-    def claim(self, sink: str, *, rows: int, bytes_: int, lease_seconds: float) -> Lease | None:
+    def claim(
+        self, sink: str, *, rows: int, bytes_: int, lease_seconds: float, avoid: Iterable[str] = (), turn: str = ""
+    ) -> Lease | None:
         """Hand out due rows in order."""
         now = self.clock.now()
-        due = [n for n, state in self.states.items() if state == "pending" and self.due[n] <= now][:rows]
+        passed, first = set(avoid), self._first(turn)
+        due = [n for n, state in self.states.items() if state == "pending" and self.due[n] <= now]
+        due = [n for n in due if self.rows[n].series_key not in passed or n == first][:rows]
         while len(due) > 1 and sum(self._size(n) for n in due) > bytes_:
             due.pop()
         if not due:
@@ -77,6 +81,10 @@ class FakeOutbox:
     def newest(self) -> int:
         """Return the number of the newest event."""
         return max(self.states, default=0)
+
+    def _first(self, series: str) -> int | None:
+        mine = (n for n, state in self.states.items() if state == "pending" and self.rows[n].series_key == series)
+        return next(mine, None)
 
     def _size(self, number: int) -> int:
         blob = self.rows[number].blob

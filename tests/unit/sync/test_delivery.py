@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from appliance.archive.outbox import Delivery, Outcome, Verdict
 from appliance.errors import DeliveryError
 from appliance.sync.delivery import HELD_BACK, Courier, Report
 from appliance.sync.retry import RetryPolicy
-from appliance.sync.sinks.contract import Answer, Misconfigured, RowFault, Unreachable
+from appliance.sync.sinks.contract import Answer, Misconfigured, Rejected, RowFault, Unreachable
 from tests.builders.deliveries import Deliveries
 from tests.unit.sync.scripted_sink import ScriptedSink
 
@@ -43,14 +45,15 @@ def _raise(error: Exception) -> Answer:
         (None, "delivered"),
         (Unreachable("no route"), "wait"),
         (Misconfigured("no permission"), "wait"),
-        (RowFault("too big"), "dead"),
+        (RowFault("unreadable here"), "dead"),
+        (Rejected("too big"), "dead"),
         (DeliveryError("odd"), "failed"),
     ],
 )
 def test_each_kind_of_answer_has_its_verdict(make: Deliveries, answer: Answer, verdict: str) -> None:
     report = _carry(ScriptedSink(lambda _: answer), [make.state()])
     assert _verdicts(report) == {1: verdict}
-    assert report.reached == (answer is None)
+    assert report.reached == (answer is None or isinstance(answer, Rejected))
 
 
 def test_connectivity_raised_for_the_batch_waits_untried_and_untouched(make: Deliveries) -> None:
@@ -126,6 +129,102 @@ def test_after_an_obstacle_nothing_more_is_tried(make: Deliveries) -> None:
     report = _carry(sink, rows)
     assert _verdicts(report) == {1: "dead", 2: "wait", 3: "wait", 4: "wait"}
     assert sink.batches == [(1, 2, 3, 4), (1, 2), (1,), (2,)]
+
+
+@pytest.mark.parametrize("fault", [DeliveryError("odd"), Unreachable("busy")])
+@pytest.mark.parametrize("kind", ["state", "image"])
+def test_what_overtook_an_unfinished_record_of_its_series_is_sent_again(
+    make: Deliveries, kind: str, fault: DeliveryError
+) -> None:
+    rows = [make.state("1", kind=kind), make.state("2", kind=kind), make.state("1", kind=kind)]
+    report = _carry(ScriptedSink(lambda row: fault if row.event_id == 1 else None), rows)
+    first = "failed" if type(fault) is DeliveryError else "wait"
+    assert _verdicts(report) == {1: first, 2: "delivered", 3: "wait"}
+    assert report.outcomes[2].reason == HELD_BACK
+    assert report.reached
+
+
+def test_objects_and_other_kinds_do_not_wait_for_one_that_they_overtook(make: Deliveries) -> None:
+    rows = [make.object("1", "1"), make.object("1", "2"), make.image("1", "2"), make.state("1")]
+    report = _carry(ScriptedSink(lambda row: DeliveryError("odd") if row.event_id == 1 else None), rows)
+    assert _verdicts(report) == {1: "failed", 2: "delivered", 3: "delivered", 4: "delivered"}
+
+
+def test_records_behind_a_failed_one_go_on_when_it_is_dead(make: Deliveries) -> None:
+    rows = [make.state("1", attempts=9), make.state("1")]
+    report = _carry(ScriptedSink(lambda row: DeliveryError("odd") if row.event_id == 1 else None), rows)
+    assert _verdicts(report) == {1: "dead", 2: "delivered"}
+
+
+class Suspected:
+    """A courier that suspects the series "1", because its first row failed alone."""
+
+    def __init__(self, make: Deliveries, rule: Callable[[Delivery], Answer]) -> None:
+        self.sink = ScriptedSink(rule)
+        self.courier = Courier(self.sink, RetryPolicy(), lambda: 0.5)
+        self.bad = make.object("1")
+        self.courier.carry([self.bad], NOW)
+        self.sink.batches.clear()
+
+    def carry(self, *rows: Delivery) -> Report:
+        return self.courier.carry(rows, NOW)
+
+
+def _own_trouble(row: Delivery) -> Answer:
+    return Unreachable("busy (500)", about_row=True) if row.series_uid.endswith(".1") else None
+
+
+def test_a_row_that_fails_alone_while_others_get_through_is_at_fault_itself(make: Deliveries) -> None:
+    suspected = Suspected(make, _own_trouble)
+    other, behind = make.object("2"), make.object("1", "2")
+    report = suspected.carry(other, suspected.bad, behind)
+    assert suspected.sink.batches == [(1,), (2,)], "first, by itself, and nothing of its series in company"
+    assert _verdicts(report) == {1: "failed", 2: "delivered", 3: "wait"}
+    assert report.outcomes[-1].reason == "busy (500), for this row alone: others get through"
+    assert (report.reached, report.obstacle) == (True, None)
+    report = suspected.carry(replace(suspected.bad, attempts=9), make.object("2"))
+    assert _verdicts(report) == {1: "dead", 4: "delivered"}
+    assert not suspected.courier.suspects
+
+
+def test_a_row_nobody_spoke_about_waits_longer_and_longer_but_counts_nothing(make: Deliveries) -> None:
+    def rule(row: Delivery) -> Answer:
+        return Unreachable("no leader") if row.series_uid.endswith(".1") else None
+
+    suspected = Suspected(make, rule)
+    for wait in (0.5, 1, 2):
+        report = suspected.carry(suspected.bad, make.object("2"))
+        assert report.obstacle is None
+        (found,) = [outcome for outcome in report.outcomes if outcome.event_id == 1]
+        assert (found.verdict, found.not_before) == (Verdict.WAIT, NOW + round(wait * 1_000_000))
+
+
+def test_the_destinations_own_wish_to_wait_is_never_held_against_a_row(make: Deliveries) -> None:
+    def rule(row: Delivery) -> Answer:
+        gone = Unreachable("busy", retry_after=30, about_row=True)
+        return gone if row.series_uid.endswith(".1") else None
+
+    suspected = Suspected(make, rule)
+    report = suspected.carry(suspected.bad, make.object("2"))
+    assert [(o.verdict, o.not_before) for o in report.outcomes if o.event_id == 1] == [(Verdict.WAIT, NOW + 30_000_000)]
+
+
+@pytest.mark.parametrize("kind", ["object", "image"])
+def test_only_another_of_its_kind_proves_a_row_guilty(make: Deliveries, kind: str) -> None:
+    """A record may pass where no object does: a right that is missing for one topic is no fault of its rows."""
+    suspected = Suspected(make, lambda row: None if row.kind == "image" else Unreachable("gone", about_row=True))
+    report = suspected.carry(suspected.bad, make.object("2") if kind == "object" else make.image("2"))
+    assert _verdicts(report) == {1: "wait", 2: "wait" if kind == "object" else "delivered"}
+    assert report.obstacle is not None
+    assert len(suspected.sink.batches) == 2, "a dead destination is asked twice at most"
+
+
+def test_a_suspect_that_gets_through_is_none(make: Deliveries) -> None:
+    suspected = Suspected(make, lambda row: Unreachable("gone"))
+    suspected.sink.rule = lambda _: None
+    report = suspected.carry(suspected.bad, make.object("2"))
+    assert set(_verdicts(report).values()) == {"delivered"}
+    assert not suspected.courier.suspects
 
 
 KINDS = ["ok", "row", "raise-row", "odd", "raise-odd", "gone", "raise-gone", "wrong"]

@@ -6,13 +6,14 @@ import threading
 from pathlib import Path
 
 import pytest
+import structlog
 
-from appliance.archive.outbox import Delivery, LeaseLost
+from appliance.archive.outbox import Delivery, Lease, LeaseLost
 from appliance.clock import Clock, SystemClock
-from appliance.errors import ArchiveFailed, DiskFull
+from appliance.errors import ArchiveFailed, DeliveryError, DiskFull
 from appliance.sync.rates import Timetable
 from appliance.sync.retry import RetryPolicy
-from appliance.sync.sinks.contract import Answer, Misconfigured, RowFault, Unreachable
+from appliance.sync.sinks.contract import Answer, Misconfigured, Rejected, RowFault, Unreachable
 from appliance.sync.throttle import Throttle
 from appliance.sync.worker import Pace, Rest, Worker
 from tests.builders.deliveries import Deliveries
@@ -51,6 +52,12 @@ class Bench:
         rest = self.worker.step()
         self.clock.advance(rest.seconds)
         return rest
+
+    def open(self) -> None:
+        """Let the destination be away until the breaker is open."""
+        self.sink.rule = _gone
+        while not self.outbox.breakers or self.breaker != "open":
+            self.step()
 
     @property
     def breaker(self) -> str:
@@ -98,14 +105,14 @@ def test_an_outage_opens_the_breaker_uses_no_attempts_and_ends_with_one_probe(be
     assert bench.breaker == "open"
     assert bench.outbox.breakers[-1][1] == "no route to the destination; check the line"
     assert {row.attempts for row in bench.outbox.rows.values()} == {0}
-    assert bench.outbox.claims[:5] == [4] * 5
-    assert set(bench.outbox.claims[5:]) == {1}
+    assert bench.outbox.claims[:3] == [4, 2, 1]
+    assert set(bench.outbox.claims[3:]) == {1}
     bench.sink.rule = lambda _: None
     claims = len(bench.outbox.claims)
-    for _ in range(6):
+    for _ in range(12):
         bench.step()
     assert bench.breaker == "closed"
-    assert bench.outbox.claims[claims:][:2] == [1, 4]
+    assert bench.outbox.claims[claims:][:2] == [1, 2]
     assert set(bench.outbox.states.values()) == {"delivered"}
 
 
@@ -164,6 +171,105 @@ def test_an_unknown_error_tries_ten_times_then_buries_in_the_dead_letters(bench:
     assert bench.outbox.states == {1: "dead"}
     assert bench.outbox.rows[1].attempts == 10
     assert len(bench.sink.batches) == 10
+
+
+@pytest.mark.parametrize(("answer", "standing"), [(Rejected("no"), "closed"), (RowFault("lost here"), "half-open")])
+def test_a_probe_that_ends_as_a_dead_letter_leaves_no_breaker_half_open(
+    bench: Bench, answer: Answer, standing: str
+) -> None:
+    bench.add(1)
+    bench.open()
+    bench.sink.rule = lambda _: answer
+    while bench.outbox.states[1] == "pending":
+        bench.step()
+    assert bench.breaker == standing
+    bench.step()
+    assert bench.outbox.breakers[-1] == ("closed", "")
+
+
+def test_a_breaker_closes_when_an_operator_has_emptied_the_queue(bench: Bench) -> None:
+    bench.add(1)
+    bench.sink.rule = lambda _: Misconfigured("writing is not permitted")
+    rest = bench.worker.step()
+    assert bench.breaker == "paused"
+    bench.outbox.states[1] = "buried"
+    bench.worker.step()
+    assert bench.breaker == "paused", "it is not looked at before its time"
+    bench.clock.advance(rest.seconds + 60)
+    bench.worker.step()
+    assert bench.outbox.breakers[-1] == ("closed", "")
+
+
+def test_a_breaker_waits_half_open_for_a_row_that_is_not_due(bench: Bench) -> None:
+    bench.add(1)
+    bench.open()
+    bench.sink.rule = lambda _: DeliveryError("odd")
+    while not bench.outbox.rows[1].attempts:
+        bench.step()
+    bench.step()
+    assert bench.breaker == "half-open"
+
+
+@pytest.mark.parametrize(
+    "trouble", [Unreachable("busy (500)", about_row=True), Misconfigured("SOP class (0122)", about_row=True)]
+)
+def test_one_object_that_always_meets_trouble_does_not_hold_the_sink(bench: Bench, trouble: DeliveryError) -> None:
+    rows = [bench.make.object(str(n)) for n in range(1, 41)]
+    bench.outbox.add(*rows)
+    bad = rows[2].event_id
+
+    def rule(row: Delivery) -> Answer:
+        if row.event_id == bad:
+            raise trouble  # of the whole batch, as a store does that fails over one of its objects
+        return None
+
+    bench.sink.rule = rule
+    start = bench.clock.monotonic()
+    for _ in range(300):
+        bench.step()
+        if list(bench.outbox.states.values()).count("pending") <= 1:
+            break
+    assert bench.clock.monotonic() - start < 30, "the others are through"
+    for extra in range(100, 600):
+        if bench.outbox.states[bad] != "pending":
+            break
+        bench.outbox.add(bench.make.object(str(extra)))
+        bench.clock.advance(1)
+        bench.step()
+    assert bench.outbox.states.pop(bad) == "dead"
+    assert bench.outbox.rows[bad].attempts == 10
+    assert "for this row alone" in bench.outbox.reasons[bad]
+    for _ in range(5):
+        bench.step()
+    assert set(bench.outbox.states.values()) == {"delivered"}
+    assert {row.attempts for number, row in bench.outbox.rows.items() if number != bad} == {1}
+
+
+def test_a_dead_destination_is_asked_by_one_row_at_a_time_each_of_another_series(bench: Bench) -> None:
+    bench.add(10)
+    bench.sink.rule = _gone
+    for _ in range(40):
+        bench.step()
+    assert {row.attempts for row in bench.outbox.rows.values()} == {0}
+    probes = [batch for batch in bench.sink.batches[3:] if len(batch) == 1]
+    assert len(probes) == len(bench.sink.batches) - 3
+    assert len(set(probes[:10])) == 10, "every series has its turn"
+    assert bench.clock.monotonic() > 60 * len(probes) / 2
+
+
+def test_a_lease_without_rows_is_no_empty_queue(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.outbox, "claim", lambda sink, **_: Lease("token", sink, ()))
+    assert bench.worker.step() == Rest(0.0, wakes=False)
+
+
+def test_the_reason_of_a_pause_is_not_logged(bench: Bench) -> None:
+    """It is an operator's free text and may name a patient."""
+    bench.outbox.reason = "Quagga^Zoe called"
+    with structlog.testing.capture_logs() as lines:
+        bench.worker.step()
+    assert bench.worker.numbers.held == "Quagga^Zoe called"
+    shown = [line for line in lines if line["log_level"] != "debug"]
+    assert shown == [{"sink": "outbound", "event": "sink held", "log_level": "info"}]
 
 
 def test_a_wall_clock_set_back_does_not_keep_a_sink_shut(bench: Bench) -> None:

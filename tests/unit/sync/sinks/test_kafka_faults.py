@@ -9,7 +9,7 @@ import pytest
 from kafka import errors
 
 from appliance.errors import DeliveryError
-from appliance.sync.sinks.contract import Misconfigured, RowFault, Unreachable
+from appliance.sync.sinks.contract import Misconfigured, Rejected, Unreachable
 from appliance.sync.sinks.kafka_faults import FAULTS, translate
 
 GUIDE = Path(__file__).parents[4] / "docs" / "forwarding-kafka.md"
@@ -32,7 +32,7 @@ ROW = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError, errors.I
 
 
 @pytest.mark.parametrize(
-    ("kind", "error"), [(k, e) for k, es in ((Unreachable, WAIT), (Misconfigured, PAUSE), (RowFault, ROW)) for e in es]
+    ("kind", "error"), [(k, e) for k, es in ((Unreachable, WAIT), (Misconfigured, PAUSE), (Rejected, ROW)) for e in es]
 )
 def test_each_error_stands_in_its_column_and_keeps_its_text_to_itself(
     kind: type[DeliveryError], error: type[Exception]
@@ -60,7 +60,7 @@ def test_an_unknown_error_is_of_unknown_kind() -> None:
 
 
 def test_a_delivery_error_stays_what_it_is() -> None:
-    fault = RowFault("x")
+    fault = Rejected("x")
     assert translate(fault) is fault
 
 

@@ -11,7 +11,8 @@ import pytest
 from appliance.archive.outbox import Delivery
 from appliance.errors import DeliveryError
 from appliance.sync.proving import Finding
-from appliance.sync.sinks.contract import Answer, Misconfigured, RowFault, Unreachable
+from appliance.sync.sinks.contract import Answer, Misconfigured, Rejected, RowFault, Unreachable
+from appliance.sync.sinks.registry import Surroundings, build
 from appliance.sync.sinks.stow import StowSink
 from appliance.sync.sinks.stow_options import StowOptions
 from tests.builders.instances import ct
@@ -144,7 +145,7 @@ def test_each_instance_has_its_own_fate(store: DicomStore, make: Make, objects: 
     reasons = [0xA900, 0xC123, 0x0110]
     store.failing = {str(row.sop_uid): reason for row, reason in zip(rows, reasons, strict=False)}
     answers = make().deliver(rows)
-    assert [type(answers[row.event_id]) for row in rows] == [RowFault, RowFault, DeliveryError, NONE, NONE, NONE]
+    assert [type(answers[row.event_id]) for row in rows] == [Rejected, Rejected, DeliveryError, NONE, NONE, NONE]
 
 
 @pytest.mark.parametrize(("reason", "kind"), [(0xA700, Unreachable), (0x0122, Misconfigured), (0x0124, Misconfigured)])
@@ -192,7 +193,7 @@ def test_a_duplicate_is_compared(store: DicomStore, make: Make, objects: Objects
     sink.deliver([same, changed])
     store.failing = {str(row.sop_uid): 0x0111 for row in (same, other, absent)}
     answers = sink.deliver([same, other, absent])
-    assert [type(answers[row.event_id]) for row in (same, other, absent)] == [NONE, RowFault, DeliveryError]
+    assert [type(answers[row.event_id]) for row in (same, other, absent)] == [NONE, Rejected, DeliveryError]
 
 
 def test_a_lost_answer_is_looked_up_not_sent_again(store: DicomStore, make: Make, objects: Objects) -> None:
@@ -312,7 +313,7 @@ def test_a_huge_object_that_is_refused_is_its_own_fault(
     store.uploads.greatest = 10
     good, bad = objects.row(), damaged(objects.row())
     answers = make(offset_threshold=1, batch_bytes=1).deliver([good, bad])
-    assert kinds(answers) == all_of([good, bad], RowFault)
+    assert [type(answers[row.event_id]) for row in (good, bad)] == [Rejected, RowFault]
 
 
 def test_reading_back_tells_the_three_findings_apart(store: DicomStore, make: Make, objects: Objects) -> None:
@@ -352,3 +353,35 @@ def test_no_answer_of_ours_carries_what_a_store_or_an_object_says(
         assert "planted" not in f"{answer.message} {answer.hint}".lower()
     assert "planted" not in repr(store.requests).lower()
     assert "planted" not in caplog.text.lower()
+
+
+def test_a_stop_ends_a_transfer_and_the_rows_come_again_untouched(store: DicomStore, objects: Objects) -> None:
+    rows = [objects.row(ct(Rows=1000, Columns=1000, PixelData=bytes(2_000_000))) for _ in range(4)]
+    stopping, sent = False, 0
+
+    def pace(size: int) -> None:
+        nonlocal stopping, sent
+        sent += size
+        stopping = sent > 2_500_000
+
+    room = Surroundings(lambda: stopping, pace)
+    sink = build(StowOptions(url=store.url, **{**QUICK, "read_timeout": 60.0}, batch_count=1), room)
+    answers = sink.deliver(rows)
+    assert kinds(answers) == {rows[0].event_id: NONE, **all_of(rows[1:], Unreachable)}
+    assert sent < 3_000_000
+    assert "stopping" in str(answers[rows[3].event_id])
+    stopping, sent = False, -(1 << 40)
+    assert kinds(sink.deliver(rows[1:])) == all_of(rows[1:], NONE)
+    sink.close()
+    assert store.digests() == {row.sop_uid: row.blob.digest for row in rows if row.blob}
+
+
+def test_an_upload_whose_offset_is_kept_from_us_pauses_the_sink(
+    store: DicomStore, make: Make, objects: Objects, tmp_path: Path
+) -> None:
+    store.uploads = Uploads(tmp_path / "uploads", store.objects)
+    store.uploads.break_after, store.uploads.secret = 3_000, True
+    row = objects.row(ct(Rows=200, Columns=200, PixelData=bytes(80_000)))
+    (answer,) = make(offset_threshold=1).deliver([row]).values()
+    assert isinstance(answer, Misconfigured)
+    assert "403" in answer.message

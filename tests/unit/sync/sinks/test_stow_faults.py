@@ -10,7 +10,7 @@ from appliance.dicomweb.client import NotDicom, Reply, refused
 from appliance.dicomweb.faults import NoAnswer, NotReached, NotTrusted
 from appliance.dicomweb.outgoing import Damaged
 from appliance.errors import ApplianceError, ConfigurationError, DeliveryError
-from appliance.sync.sinks.contract import Misconfigured, RowFault, Unreachable
+from appliance.sync.sinks.contract import Misconfigured, Rejected, RowFault, Unreachable
 from appliance.sync.sinks.stow_faults import LONGEST_WAIT, STATUSES, of_error, of_reason, of_status, retry_after
 
 HOST = "centre:8042"
@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
     [
         (Unreachable, (408, 425, 429, 500, 502, 503, 504, 507)),
         (Misconfigured, (301, 302, 307, 308, 401, 403, 404, 405, 407, 415, 431)),
-        (RowFault, (400, 413, 422)),
+        (Rejected, (400, 413, 422)),
         (DeliveryError, (402, 409, 418, 505)),
     ],
 )
@@ -52,9 +52,9 @@ def test_success_is_no_fault(status: int) -> None:
         (b"<html>No required SSL certificate was sent</html>", Misconfigured),
         (b"Request Header Or Cookie Too Large", Misconfigured),
         (b"Invalid Host header", Misconfigured),
-        (b'{"Message":"Bad file format","HttpStatus":400}', RowFault),
-        (b"the DICOM header of the object cannot be parsed", RowFault),
-        (b"", RowFault),
+        (b'{"Message":"Bad file format","HttpStatus":400}', Rejected),
+        (b"the DICOM header of the object cannot be parsed", Rejected),
+        (b"", Rejected),
     ],
 )
 def test_a_bad_request_tells_headers_from_objects(text: bytes, kind: type[DeliveryError]) -> None:
@@ -67,12 +67,21 @@ def test_a_bad_request_tells_headers_from_objects(text: bytes, kind: type[Delive
     ("reason", "kind"),
     [
         (0xA700, Unreachable), (0xA7FF, Unreachable), (0x0122, Misconfigured), (0x0124, Misconfigured),
-        (0xA900, RowFault), (0xA9FF, RowFault), (0xC000, RowFault), (0xCFFF, RowFault), (0x0117, RowFault),
+        (0xA900, Rejected), (0xA9FF, Rejected), (0xC000, Rejected), (0xCFFF, Rejected), (0x0117, Rejected),
         (0x0110, DeliveryError), (0xB000, DeliveryError), (0, DeliveryError), (10**9, DeliveryError),
     ],
 )  # fmt: skip
 def test_a_failure_reason_is_somebodys_fault(reason: int, kind: type[DeliveryError]) -> None:
     assert type(of_reason(reason, HOST)) is kind
+
+
+def test_what_may_be_the_objects_own_trouble_says_so() -> None:
+    about = [status for status in STATUSES if getattr(of_status(Reply(status, ""), HOST), "about_row", False)]
+    assert about == [500]
+    for reason in (0xA700, 0x0122, 0x0124):
+        fault = of_reason(reason, HOST)
+        assert isinstance(fault, Unreachable | Misconfigured)
+        assert fault.about_row
 
 
 @pytest.mark.parametrize(
@@ -81,7 +90,7 @@ def test_a_failure_reason_is_somebodys_fault(reason: int, kind: type[DeliveryErr
         (NotReached("x"), Unreachable), (NoAnswer("x"), Unreachable), (NotTrusted("x"), Misconfigured),
         (ConfigurationError("x"), Misconfigured), (NotDicom("x"), Misconfigured),
         (Damaged("x"), RowFault), (Damaged("x", lost=False), DeliveryError), (ApplianceError("x"), DeliveryError),
-        (refused(Reply(413, "")), RowFault), (refused(Reply(204, "")), DeliveryError),
+        (refused(Reply(413, "")), Rejected), (refused(Reply(204, "")), DeliveryError),
     ],
 )  # fmt: skip
 def test_an_error_of_the_client_is_somebodys_fault(error: ApplianceError, kind: type[DeliveryError]) -> None:

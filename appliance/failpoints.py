@@ -34,6 +34,8 @@ NAMES: tuple[str, ...] = (
     "ingest.between_rows_and_events",
     "ingest.before_commit",
     "ingest.after_commit",
+    "filling.before_commit",
+    "filling.after_commit",
     "outbox.before_settle_commit",
     "outbox.after_settle_commit",
     "quarantine.after_rename",

@@ -31,6 +31,8 @@ EMPTY_ROW_BYTES = 256
 # back since, and must not keep anything for years.
 HORIZON_SECONDS = 2 * 3600
 
+# What is avoided may be most of the queue, so the conditions on it come first: the last one looks at all that is
+# unfinished ahead of a row, and over a long series that would keep the doors waiting for seconds.
 CLAIMABLE = """
 SELECT d.event_id, d.attempts, d.rank, e.tenant, e.kind, e.study_uid, e.series_uid, e.sop_uid, e.message_key,
   e.payload, e.revision, e.trace_id, e.traceparent, e.created_at,
@@ -38,13 +40,15 @@ SELECT d.event_id, d.attempts, d.rank, e.tenant, e.kind, e.study_uid, e.series_u
   v.sop_class_uid, v.source_ae
 FROM delivery d INDEXED BY delivery_claim
   CROSS JOIN event e ON e.id = d.event_id LEFT JOIN version v ON v.id = e.version_id
-WHERE d.sink = :sink AND d.state = 'pending' AND (d.not_before <= :now OR d.not_before > :horizon) AND NOT EXISTS (
+WHERE d.sink = :sink AND d.state = 'pending' AND (d.not_before <= :now OR d.not_before > :horizon)
+AND (:avoid = '' OR d.series_key = :turn OR instr(:avoid, ' ' || d.series_key || ' ') = 0)
+AND (d.series_key <> :turn OR NOT EXISTS (
+  SELECT 1 FROM delivery f INDEXED BY delivery_unfinished WHERE f.sink = d.sink AND f.series_key = d.series_key
+  AND f.event_id < d.event_id AND f.state IN ('pending', 'leased')))
+AND NOT EXISTS (
   SELECT 1 FROM delivery p INDEXED BY delivery_unfinished WHERE p.sink = d.sink AND p.series_key = d.series_key
   AND p.event_id < d.event_id AND p.state IN ('pending', 'leased')
   AND (p.state = 'leased' OR p.rank > d.rank OR (p.not_before > :now AND p.not_before <= :horizon)))
-AND (:avoid = '' OR instr(:avoid, ' ' || d.series_key || ' ') = 0 OR (d.series_key = :turn AND NOT EXISTS (
-  SELECT 1 FROM delivery f INDEXED BY delivery_unfinished WHERE f.sink = d.sink AND f.series_key = d.series_key
-  AND f.event_id < d.event_id AND f.state IN ('pending', 'leased'))))
 ORDER BY d.rank, d.event_id LIMIT :rows
 """
 
@@ -182,7 +186,8 @@ class Outbox(OutboxDesk):
         """Hand out the next rows of a sink, oldest first, or None when nothing is due.
 
         At most `rows`, and no more than `bytes_` of objects beyond the first row. Of the series (keys
-        as Delivery has them) in `avoid` nothing, but of `turn`, one of them, the first unfinished row.
+        as Delivery has them) in `avoid` nothing, but of `turn`, one of them, the first unfinished row,
+        whose size does not count: it is tried by itself, and the others must not be left out for it.
         Rows whose lease ran out are handed out again. What belongs to a content that has been
         superseded since is buried instead; a lease without rows says that there may be more of it.
         Durable on return.
@@ -196,7 +201,7 @@ class Outbox(OutboxDesk):
             found = cx.execute(CLAIMABLE, {**times, **more}).fetchall()
             if not found:
                 return None
-            chosen = _within(_still_current(cx, sink, found, now), bytes_)
+            chosen = _within(_still_current(cx, sink, found, now), bytes_, turn)
             token = secrets.token_hex(8)
             until = now + int(lease_seconds * MICROSECONDS)
             cx.executemany(
@@ -312,13 +317,15 @@ def _still_current(cx: Connection, sink: str, found: list[Row], now: int) -> lis
     return [row for row in found if row["event_id"] not in old]
 
 
-def _within(rows: list[Row], limit: int) -> list[Row]:
-    total = 0
+def _within(rows: list[Row], limit: int, turn: str) -> list[Row]:
+    total = counted = 0
     chosen: list[Row] = []
     for row in rows:
-        total += row["file_size"] if row["kind"] == "object" and row["file_size"] else EMPTY_ROW_BYTES
-        if chosen and total > limit:
-            break
+        if not turn or f"{row['study_uid']}/{row['series_uid']}" != turn:
+            total += row["file_size"] if row["kind"] == "object" and row["file_size"] else EMPTY_ROW_BYTES
+            if counted and total > limit:
+                break
+            counted += 1
         chosen.append(row)
     return chosen
 

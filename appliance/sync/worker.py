@@ -174,8 +174,10 @@ class Worker:
         if not suspects:
             return claim()
         avoid = tuple(suspects)
-        found = claim(avoid=avoid) if rows == 1 else None
-        return found or claim(avoid=avoid, turn=suspects.turn()) or claim()
+        if rows == 1 and self._breaker.failures:
+            return claim(avoid=avoid) or claim(avoid=avoid, turn=suspects.turn()) or claim()
+        # Without company nobody learns whose fault it is, however small a batch is wished.
+        return claim(rows=max(rows, 2), avoid=avoid, turn=suspects.turn()) or claim()
 
     def _is_full(self, lease: Lease, rows: int) -> bool:
         """Say whether more is likely to be due; a trickle is given a moment to become a batch."""

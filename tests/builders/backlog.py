@@ -19,16 +19,16 @@ SUBJECT = Subject(
 FILLING = {f"attribute_{number:02}": "x" * 20 for number in range(25)}
 
 
-def add_rows(archive: Archive, count: int) -> None:
-    """Queue `count` image records of about 1 KB for every sink, a hundred to a series."""
+def add_rows(archive: Archive, count: int, per_series: int = PER_SERIES) -> None:
+    """Queue `count` image records of about 1 KB for every sink, `per_series` to a series."""
     for start in range(0, count, PER_TRANSACTION):
         with archive.database.write() as cx:
             for number in range(start, min(start + PER_TRANSACTION, count)):
-                _add(cx, archive.settings.tenant, number, archive.clock.now())
+                _add(cx, archive.settings.tenant, number, per_series, archive.clock.now())
 
 
-def _add(cx: Connection, tenant: str, number: int, now: int) -> None:
-    study = f"{ROOT}.{number // PER_SERIES}"
+def _add(cx: Connection, tenant: str, number: int, per_series: int, now: int) -> None:
+    study = f"{ROOT}.{number // per_series}"
     series, sop = f"{study}.1", f"{study}.1.{number}"
     uids = {"study_uid": study, "series_uid": series, "sop_uid": sop}
     revision = number + 1

@@ -47,7 +47,7 @@ def test_a_full_disk_waits_and_ends_complete(tmp_path: Path, small_disk: Path, l
             wait_until(lambda topic=topic: _whole(root / topic))  # type: ignore[misc]
         ballast.unlink()
         box.wait_drained()
-        assert box.stats().breaker == "closed"
+        wait_until(lambda: box.stats().breaker == "closed")
         assert {row["attempts"] for row in box.archive.outbox.list(limit=1000)} == {1}
         outbound.assert_complete(box.archive)
         assert box.appliance.stop("sync") == 0

@@ -147,6 +147,22 @@ def test_a_route_that_changes_again_is_begun_anew(archive: Archive, monkeypatch:
     assert archive.outbox.stats()["late"].pending == 9
 
 
+def test_a_filling_is_left_to_the_process_that_has_given_the_sink_another_route(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filling, "ROWS", 4)
+    store(archive, "CT", "MR", "CT")
+
+    def other_process(_seconds: float) -> bool:
+        archive.outbox.register([Route("late")], lambda _: True)
+        return False
+
+    assert archive.outbox.register([Route("late", selection=CT_ONLY)], other_process)
+    assert archive.outbox.stats()["late"].pending == 4
+    assert archive.outbox.register([Route("late")])
+    assert archive.outbox.stats()["late"].pending == 9
+
+
 def led(*places: str) -> Route:
     return Route(SINK, places=places)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 from io import BytesIO
 from itertools import pairwise
@@ -9,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from appliance.archive.outbox import Lease, LeaseLost, Outcome, Verdict
+from appliance.archive.outbox import CLAIMABLE, Lease, LeaseLost, Outcome, Verdict
 from appliance.archive.outbox_desk import REPLAYED, RETRIED
 from appliance.archive.room import Archive
 from appliance.errors import NotFound
 from appliance.model.records import ConflictPolicy
 from appliance.model.routes import NEWEST, PriorityRule, Route, Selection
 from tests.archives import new_archive, sender
+from tests.builders.backlog import ROOT, add_rows
 from tests.builders.instances import ct, part10, series
 from tests.clocks import FakeClock
 
@@ -212,8 +214,6 @@ def test_claims_survive_a_restart(tmp_path: Path) -> None:
 
 
 def test_the_claim_uses_the_partial_indexes(archive: Archive) -> None:
-    from appliance.archive.outbox import CLAIMABLE
-
     with archive.database.read() as cx:
         plan = cx.execute(
             f"EXPLAIN QUERY PLAN {CLAIMABLE}",
@@ -430,3 +430,30 @@ def test_of_series_that_are_avoided_only_the_first_row_of_one_is_handed_out(arch
     second = take(avoid=(one, two), turn=two)
     assert second is not None
     assert [d.kind for d in second.deliveries] == ["image"]
+
+
+def test_the_first_row_of_a_turn_leaves_room_for_others_however_large_it_is(archive: Archive) -> None:
+    fill(archive)
+    fill(archive)
+    settle_all(archive, claim(archive, rows=2))
+    one = claim(archive, rows=1).deliveries[0]
+    archive.outbox.release_all(SINK)
+    lease = archive.outbox.claim(SINK, rows=9, bytes_=1, lease_seconds=60, avoid=[one.series_key], turn=one.series_key)
+    assert lease is not None
+    assert [d.kind for d in lease.deliveries] == ["object", "state"]
+
+
+def test_a_long_series_that_is_avoided_costs_a_claim_little(tmp_path: Path) -> None:
+    """The doors wait while a claim looks: what it looks at must not grow with the square of a series."""
+    with closing(new_archive(tmp_path / "home")) as archive:
+        add_rows(archive, 1000, per_series=1000)
+        key = f"{ROOT}.0/{ROOT}.0.1"
+        horizon = archive.clock.now() + 1_000_000
+        for turn, found in (("", 0), (key, 1)):
+            ticks: list[int] = []
+            values = {"sink": SINK, "now": horizon, "horizon": horizon, "rows": 200, "avoid": f" {key} ", "turn": turn}
+            with archive.database.read() as cx:
+                cx.set_progress_handler(partial(ticks.append, 0), 100)
+                assert len(cx.execute(CLAIMABLE, values).fetchall()) == found
+                cx.set_progress_handler(None, 100)
+            assert len(ticks) < 1000, "100,000 steps of the database's machine for 1000 rows"

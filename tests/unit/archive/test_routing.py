@@ -129,3 +129,15 @@ def test_a_narrowed_filter_ends_it(archive: Archive, route: Route) -> None:
     archive.outbox.register([route])
     store(archive, [second])
     assert deliver(archive) == []
+
+
+@FILTERS
+def test_a_wider_filter_sends_no_state_older_than_the_one_that_was_sent(archive: Archive, route: Route) -> None:
+    """Sent late, it would replace the newer one at the destination."""
+    archive.outbox.register([Route("all"), route])
+    for instance in mixed(3, (2,)):
+        store(archive, [instance])
+        deliver(archive, "all")  # or the state would be brought up to date instead of followed by another
+    assert [row.kind for row in deliver(archive)] == ["state", "image", "object"]
+    archive.outbox.register([Route("all"), Route("few")])
+    assert sorted(row.kind for row in deliver(archive)) == ["image"] * 2 + ["object"] * 2

@@ -40,8 +40,8 @@ class FakeOutbox:
         passed, first = set(avoid), self._first(turn)
         due = [n for n, state in self.states.items() if state == "pending" and self.due[n] <= now]
         due = [n for n in due if self.rows[n].series_key not in passed or n == first][:rows]
-        while len(due) > 1 and sum(self._size(n) for n in due) > bytes_:
-            due.pop()
+        while len([n for n in due if n != first]) > 1 and sum(self._size(n) for n in due if n != first) > bytes_:
+            due.remove(max(n for n in due if n != first))
         if not due:
             return None
         self.claims.append(len(due))

@@ -245,6 +245,25 @@ def test_one_object_that_always_meets_trouble_does_not_hold_the_sink(bench: Benc
     assert {row.attempts for number, row in bench.outbox.rows.items() if number != bad} == {1}
 
 
+@pytest.mark.parametrize("pace", [Pace(batch_rows=1), Pace(batch_rows=4, batch_bytes=10)], ids=["rows", "bytes"])
+def test_one_object_that_always_meets_trouble_finds_company_in_the_smallest_batch(tmp_path: Path, pace: Pace) -> None:
+    """Nobody can tell whose fault it is when it always comes alone, and then it would hold the others for ever."""
+    bench = Bench(tmp_path, pace)
+    rows = [bench.make.object(str(n)) for n in range(1, 61)]
+    bench.outbox.add(*rows)
+    bad = rows[2].event_id
+    gone = Unreachable("busy (500)", about_row=True)
+    bench.sink.rule = lambda row: gone if row.event_id == bad else None
+    for extra in range(100, 900):
+        if bench.outbox.states[bad] != "pending":
+            break
+        bench.outbox.add(bench.make.object(str(extra)))
+        bench.clock.advance(1)
+        bench.step()
+    assert bench.outbox.states[bad] == "dead"
+    assert {row.attempts for number, row in bench.outbox.rows.items() if number != bad} <= {0, 1}
+
+
 def test_a_dead_destination_is_asked_by_one_row_at_a_time_each_of_another_series(bench: Bench) -> None:
     bench.add(10)
     bench.sink.rule = _gone

@@ -9,15 +9,23 @@ LOCKED := install --no-build-isolation --use-pep517 --require-hashes
 EDITABLE := install --no-build-isolation --no-deps --editable .
 QUIETLY := > $(VENV)/pip.log 2>&1 || { cat $(VENV)/pip.log >&2; exit 1; }
 PIP_TOOLS := pip-tools==7.6.2
+# Into a cache outside this tree, a few seconds once; build/ohif is a link to it.
+OHIF := $(CURDIR)/build/ohif
+BUILD_OHIF := PYTHONPATH=packaging/ohif $(PYTHON) -m ohif_build --link $(OHIF)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-full test-setup lint format types contracts suites bench reference lock clean
+.PHONY: help run ohif test test-full test-setup lint format types contracts suites bench reference lock clean
 
 help: ## Show this menu
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(VENV)/.runtime ## Run every room on loopback, data under ./var; Ctrl-C drains and stops
-	@home="$${APPLIANCE__HOME:-$(CURDIR)/var}"; APPLIANCE__HOME="$$home" exec $(BIN)/appliance run --sample
+	@$(BUILD_OHIF) --optional --seconds 60
+	@home="$${APPLIANCE__HOME:-$(CURDIR)/var}"; ohif="$${APPLIANCE__WEB__OHIF:-$(OHIF)}"; \
+	  APPLIANCE__HOME="$$home" APPLIANCE__WEB__OHIF="$$ohif" exec $(BIN)/appliance run --sample
+
+ohif: ## Build the OHIF viewer (Node and npm, for this alone); make run and the tests use it
+	@$(BUILD_OHIF)
 
 test: test-setup $(VENV)/.test lint types contracts suites ## Install what the tests need and run them all
 

@@ -31,6 +31,10 @@ class PeerError(ApplianceError):
     """The other side can mend it: a modality, a browser or a client that broke the rules."""
 
 
+class NotAllowed(PeerError):
+    """The sender has not the permission that this object needs."""
+
+
 class ArchiveError(ApplianceError):
     """The appliance's own store refused or failed."""
 

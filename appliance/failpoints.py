@@ -57,6 +57,8 @@ NAMES: tuple[str, ...] = (
     "stow.after_answer",
     "stow.before_piece",
     "stow.after_piece",
+    "codec.before_cache_rename",
+    "metadata.before_rename",
 )
 
 _REGISTERED = frozenset(NAMES)

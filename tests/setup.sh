@@ -3,8 +3,8 @@
 # Without root it names what is missing and fails: a test that cannot run is not a test that passes.
 set -eu
 
-PACKAGES="dcmtk orthanc orthanc-dicomweb strace mosquitto maven"
-SERVICES="orthanc mosquitto"
+PACKAGES="dcmtk orthanc orthanc-dicomweb strace mosquitto maven chromium fonts-noto-cjk nginx-light"
+SERVICES="orthanc mosquitto nginx"
 PYTHON="${PYTHON:-python3}"
 POLICY=/usr/sbin/policy-rc.d
 
@@ -17,6 +17,15 @@ fetch_kafka() {
     (cd "$(dirname "$0")/.." && "$PYTHON" -m tests.partners.kafka_jars)
 }
 
+# The viewer for the browser tests, where there is Node to fetch it with; tests that need it say so where there is not.
+build_ohif() {
+    if command -v npm >/dev/null 2>&1; then
+        (cd "$(dirname "$0")/.." && PYTHONPATH=packaging/ohif "$PYTHON" -m ohif_build)
+    else
+        echo "Node is not here: the tests of OHIF will be skipped. apt-get install nodejs npm" >&2
+    fi
+}
+
 missing=""
 for package in $PACKAGES; do
     installed "$package" || missing="$missing $package"
@@ -26,6 +35,7 @@ if ! "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null && ! "$PYTHON" -m virtual
 fi
 if [ -z "$missing" ]; then
     fetch_kafka
+    build_ohif
     exit
 fi
 
@@ -67,3 +77,4 @@ for service in $SERVICES; do
 done
 
 fetch_kafka
+build_ohif

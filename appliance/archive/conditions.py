@@ -7,40 +7,23 @@ attribute table. The meaning is that of model.matching.matches (a test holds the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from appliance.archive.moments import (
+    ALIASES,
+    MOMENTS,
+    ZONED,
+    Condition,
+    all_of,
+    moment,
+    place,
+    plain_range,
+    zoned,
+)
 from appliance.model.attributes import Affinity, Attribute, Level
-from appliance.model.matching import Match, Query
+from appliance.model.matching import SEPARATORS, Match, Query, Zones, is_spaced
 from appliance.model.records import Value
-
-ALIASES: Final[Mapping[Level, str]] = MappingProxyType({Level.STUDY: "s", Level.SERIES: "e", Level.INSTANCE: "i"})
-
-# A date and the time that belongs to it: ranges of both are one range of moments (PS3.4 C.2.2.2.5).
-MOMENTS: Final[Mapping[str, str]] = MappingProxyType({
-    "StudyDate": "StudyTime",
-    "SeriesDate": "SeriesTime",
-    "ContentDate": "ContentTime",
-    "PatientBirthDate": "PatientBirthTime",
-    "PerformedProcedureStepStartDate": "PerformedProcedureStepStartTime",
-})  # fmt: skip
-
-# Sorts after every digit: the open upper end of a time.
-END_OF_TIME: Final = "~"
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A piece of SQL that is true or false for a row, and the values for its question marks."""
-
-    sql: str
-    values: tuple[Value, ...] = ()
-
-
-def place(attribute: Attribute) -> str:
-    """Return `alias.column` of an attribute that the index stores."""
-    return f"{ALIASES[attribute.level]}.{attribute.column}"
 
 
 def glob_pattern(pattern: str) -> str:
@@ -54,11 +37,43 @@ def _bindable(attribute: Attribute, text: str) -> Value:
     return float(text) if attribute.affinity is Affinity.REAL else text
 
 
+def _folded_place(attribute: Attribute) -> str:
+    return f"{ALIASES[attribute.level]}.{attribute.search_column}"
+
+
 def _name(match: Match) -> Condition:
-    column = f"{ALIASES[match.attribute.level]}.{match.attribute.search_column}"
+    column = _folded_place(match.attribute)
     if match.kind == "exact":
         return Condition(f"instr({column}, ?) > 0", (f"={match.values[0]}=",))
     return Condition(f"{column} GLOB ?", (f"*={glob_pattern(match.values[0])}=*",))
+
+
+def _words(match: Match) -> Condition:
+    """Each word after a separator, or anywhere in a script without spaces."""
+    column = _folded_place(match.attribute)
+    parts = []
+    for word in match.values:
+        # A pattern is dear and instr is cheap: most rows never get to the pattern.
+        parts.append(Condition(f"instr({column}, ?) > 0", (word,)))
+        if is_spaced(word):
+            # The minus stands last among the separators, where GLOB takes it for itself.
+            parts.append(Condition(f"{column} GLOB ?", (f"*[{SEPARATORS}]{glob_pattern(word)}*",)))
+    return all_of(parts)
+
+
+def _loose(match: Match) -> Condition:
+    column, (text,) = _folded_place(match.attribute), match.values
+    if match.kind == "exact":
+        return Condition(f"{column} = ?", (text,))
+    return Condition(f"{column} GLOB ?", (glob_pattern(text),))
+
+
+def _nested(match: Match) -> Condition:
+    """Any of the values that the items of a sequence have; they are joined by backslashes."""
+    joined = f"'\\' || {place(match.attribute)} || '\\'"
+    if match.kind == "exact":
+        return Condition(f"instr({joined}, ?) > 0", (f"\\{match.values[0]}\\",))
+    return Condition(f"{joined} GLOB ?", (f"*\\{glob_pattern(match.values[0])}\\*",))
 
 
 def _exact(match: Match) -> Condition:
@@ -69,53 +84,50 @@ def _wildcard(match: Match) -> Condition:
     return Condition(f"{place(match.attribute)} GLOB ?", (glob_pattern(match.values[0]),))
 
 
-def _range(match: Match) -> Condition:
-    low, high = match.values
-    column = place(match.attribute)
-    parts = [Condition(f"{column} >= ?", (low,))] if low else [Condition(f"{column} <> ''")]
-    if high:
-        parts.append(Condition(f"{column} <= ?", (high,)))
-    return _all(parts)
-
-
 def _uids(match: Match) -> Condition:
     marks = ", ".join("?" * len(match.values))
     return Condition(f"{place(match.attribute)} IN ({marks})", match.values)
 
 
 _BY_KIND: Final[Mapping[str, Callable[[Match], Condition]]] = MappingProxyType(
-    {"exact": _exact, "wildcard": _wildcard, "range": _range, "uids": _uids}
+    {"exact": _exact, "wildcard": _wildcard, "range": plain_range, "uids": _uids}
 )
 
 
-def _all(parts: Sequence[Condition]) -> Condition:
-    values = tuple(value for part in parts for value in part.values)
-    return Condition(" AND ".join(part.sql for part in parts), values)
+def _one(match: Match) -> Condition:
+    if match.kind == "words":
+        return _words(match)
+    if match.attribute.vr == "PN":
+        return _name(match)
+    if match.attribute.parent:
+        return _nested(match)
+    return _loose(match) if match.loose else _BY_KIND[match.kind](match)
 
 
-def _moment(date: Match, time: Match) -> Condition:
-    """One range of moments; the plain date range stands beside it so that the date's index serves."""
-    pair = f"({place(date.attribute)}, {place(time.attribute)})"
-    (first_date, last_date), (first_time, last_time) = date.values, time.values
-    parts = [_range(date)]
-    if first_date:
-        parts.append(Condition(f"{pair} >= (?, ?)", (first_date, first_time)))
-    if last_date:
-        parts.append(Condition(f"{pair} <= (?, ?)", (last_date, last_time or END_OF_TIME)))
-    return _all(parts)
-
-
-def _matched(matches: Sequence[Match]) -> Iterator[Condition]:
-    ranges = {match.attribute.keyword: match for match in matches if match.kind == "range"}
+def _matched(matches: Sequence[Match], zones: Zones | None) -> Iterator[Condition]:
+    ranges = {match.attribute.keyword: match for match in map(_ranged(zones), matches) if match.kind == "range"}
     times = {time: date for date, time in MOMENTS.items() if date in ranges and time in ranges}
-    for match in matches:
-        if match.kind == "empty" or match.attribute.keyword in times:
+    for match in map(_ranged(zones), matches):
+        keyword = match.attribute.keyword
+        if match.kind == "empty" or keyword in times:
             continue
-        time = ranges.get(MOMENTS.get(match.attribute.keyword, ""))
-        if time is not None and match.kind == "range":
-            yield _moment(match, time)
+        time = ranges.get(MOMENTS.get(keyword, ""))
+        if match.kind == "range" and zones is not None and keyword in ZONED:
+            yield zoned(match, time, zones)
+        elif match.kind == "range" and time is not None:
+            yield moment(match, time)
         else:
-            yield _name(match) if match.folded else _BY_KIND[match.kind](match)
+            yield _one(match)
+
+
+def _ranged(zones: Zones | None) -> Callable[[Match], Match]:
+    """Return what makes one day a range of moments, which it is only where zones count."""
+
+    def widened(match: Match) -> Match:
+        day = zones is not None and match.kind == "exact" and match.attribute.keyword in ZONED
+        return Match(match.attribute, "range", match.values * 2) if day else match
+
+    return widened
 
 
 def _modalities(modalities: Sequence[str]) -> Condition:
@@ -134,7 +146,7 @@ def conditions(query: Query, tenant: str, first: Level) -> Condition:
         parts.append(Condition(f"{alias}.study_uid = ?", (query.study_uid,)))
     if query.series_uid is not None:
         parts.append(Condition(f"{alias}.series_uid = ?", (query.series_uid,)))
-    parts += _matched(query.matches)
+    parts += _matched(query.matches, query.zones)
     if query.modalities_in_study:
         parts.append(_modalities(query.modalities_in_study))
-    return _all(parts)
+    return all_of(parts)

@@ -6,6 +6,16 @@ from enum import StrEnum
 
 from appliance.archive.database import Connection, Database, Row
 
+# SQLite takes a bare column (fact) from the row that has the maximum: the last word on each instance.
+PROVEN = """
+SELECT party, count(*) FROM (
+  SELECT c.party AS party, c.fact AS fact, max(c.id)
+  FROM custody c JOIN version v ON v.tenant = c.tenant AND v.sop_uid = c.sop_uid AND v.digest = c.digest
+    AND v.standing = 'current'
+  WHERE c.tenant = ? AND c.study_uid = ? AND c.fact IN ('proven', 'refuted') GROUP BY c.party, c.sop_uid
+) WHERE fact = 'proven' GROUP BY party
+"""
+
 
 class Fact(StrEnum):
     """What a ledger line states of an object."""
@@ -62,6 +72,21 @@ class Custody:
             row = cx.execute(
                 "SELECT count(*) FROM version WHERE tenant = ? AND study_uid = ? AND standing = 'current'"
                 " AND blob_path IS NULL",
+                (self._tenant, study_uid),
+            ).fetchone()
+        return int(row[0])
+
+    def proven(self, study_uid: str) -> dict[str, int]:
+        """Return, per sink, how many current instances of a study it was last seen to hold byte for byte."""
+        with self._database.read() as cx:
+            rows = cx.execute(PROVEN, (self._tenant, study_uid)).fetchall()
+        return {row[0]: row[1] for row in rows}
+
+    def contested(self, study_uid: str) -> int:
+        """Return how many contents of a study wait for a person to choose between them and what is current."""
+        with self._database.read() as cx:
+            row = cx.execute(
+                "SELECT count(*) FROM version WHERE tenant = ? AND study_uid = ? AND standing = 'contested'",
                 (self._tenant, study_uid),
             ).fetchone()
         return int(row[0])

@@ -54,8 +54,11 @@ class Database:
     at once, however many threads (one per association) come and go.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Remember `path`; nothing is opened yet. Raises ConfigurationError for an unsafe SQLite."""
+    def __init__(self, path: Path, *, checkpoint_pages: int = 0) -> None:
+        """Remember `path`; nothing is opened yet. Raises ConfigurationError for an unsafe SQLite.
+
+        `checkpoint_pages`: a commit that leaves a longer log copies it over; 0 leaves that to `checkpoint`.
+        """
         if driver.sqlite_version_info < MINIMUM_SQLITE:
             wanted = ".".join(map(str, MINIMUM_SQLITE))
             raise ConfigurationError(
@@ -63,6 +66,7 @@ class Database:
                 hint=f"install the locked pysqlite3, which bundles SQLite {wanted} or newer",
             )
         self.path = path
+        self._checkpoint_pages = checkpoint_pages
         self._idle: deque[Connection] = deque()
         self._watch: Connection | None = None
         self._watching = threading.Lock()
@@ -121,6 +125,7 @@ class Database:
             cx = self._idle.pop()
         except IndexError:
             cx = connect(self.path)
+            cx.execute(f"PRAGMA wal_autocheckpoint = {self._checkpoint_pages}").fetchall()
         try:
             yield cx
         finally:

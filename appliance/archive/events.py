@@ -1,7 +1,8 @@
 """Events: what every sink is told of a new current version, written beside the index rows (invariant 2).
 
 Three kinds per object: "state" (the series as it stands now), "image" (the instance's attributes)
-and "object" (the pixels; its record is what a receiver will say it stored). The payloads are made
+and "object" (the pixels; its record is what a receiver will say it stored); a fourth, "transcode", of an
+object that cannot be shown. The payloads are made
 here, from the rows just written, so that what a sink is told is what the index holds.
 """
 
@@ -13,9 +14,9 @@ from typing import Any
 from appliance.archive.database import Connection
 from appliance.archive.routing import queue, routes
 from appliance.archive.settings import ArchiveSettings
-from appliance.model.cloud import Context, image_record, state_record, store_record
+from appliance.model.cloud import Context, image_record, state_record, store_record, transcode_record
 from appliance.model.records import Value
-from appliance.model.routes import Subject
+from appliance.model.routes import TRANSCODE, Subject
 
 Values = Mapping[str, Any]
 
@@ -96,6 +97,22 @@ class Announcer:
         event_id = _put_state(cx, {**shared, **message, "message_key": record.key})
         subject = _subject(study, dict(series), version)
         queue(cx, routes(cx), event_id, "state", "/".join(left), subject, now)
+
+    def announce_transcode(self, cx: Connection, version_id: int, transcode: Values, now: int) -> None:
+        """Add an event that tells of an object whose pixels no decoder could read, where a sink takes it."""
+        chosen = [route for route in routes(cx) if TRANSCODE in route.kinds]
+        if not chosen:
+            return
+        version, _, series, study = _rows(cx, version_id)
+        context = self._context(0, now)
+        record = transcode_record(context, version, transcode)
+        values = {
+            **_shared(context, series, version["trace_id"], ""), "kind": TRANSCODE, "sop_uid": version["sop_uid"],
+            "version_id": version_id, "message_key": record.key, "payload": record.text,
+        }  # fmt: skip
+        event_id = _put(cx, values)
+        series_key = f"{version['study_uid']}/{version['series_uid']}"
+        queue(cx, chosen, event_id, TRANSCODE, series_key, _subject(study, series, version), now)
 
     def _context(self, revision: int, now: int) -> Context:
         settings = self._settings

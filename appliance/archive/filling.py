@@ -26,11 +26,12 @@ START = "UPDATE sink SET filled = 0, fill_until = (SELECT coalesce(max(id), 0) F
 # Another process may have given the sink another route meanwhile: then the filling is that one's.
 PROGRESS = "SELECT filled, fill_until FROM sink WHERE name = ? AND route = ?"
 
-# A state event belongs to no version; it stands for what its series is like now.
+# A state event belongs to no version; it stands for what its series is like now. An access is told to
+# the sinks there were when somebody read, and to no later one.
 EVENTS = """
 SELECT e.id, e.kind, e.tenant, e.study_uid, e.series_uid, s.modality, t.cloud_study_date, t.received_at,
   v.source_ae, v.sop_class_uid, d.state, d.reason
-FROM (SELECT * FROM event WHERE id > :after AND id <= :until ORDER BY id LIMIT :rows) e
+FROM (SELECT * FROM event WHERE id > :after AND id <= :until AND kind != 'access' ORDER BY id LIMIT :rows) e
 LEFT JOIN series s ON s.tenant = e.tenant AND s.study_uid = e.study_uid AND s.series_uid = e.series_uid
 LEFT JOIN study t ON t.tenant = e.tenant AND t.study_uid = e.study_uid
 LEFT JOIN version v ON v.id = e.version_id
@@ -122,7 +123,7 @@ def _align(cx: Connection, route: Route, row: Row, known: dict[str, _Series], no
     state, reason = row["state"], row["reason"]
     values = {"sink": route.name, "event_id": row["id"], "now": now}
     if subject is not None and state is None and row["id"] > series.newest:
-        insert(cx, route, row["id"], series_key, subject, now)
+        insert(cx, route, row["id"], series_key, route.rank(subject, now), now)
     elif subject is None and state in WAITING:
         cx.execute(BURY, {**values, "reason": NOT_TAKEN})
     elif subject is not None and state == "buried" and reason == NOT_TAKEN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import BinaryIO, Final
 
@@ -15,9 +16,9 @@ from appliance.archive.element import (
 from appliance.archive.header_error import HeaderError as HeaderError
 from appliance.archive.header_values import Text, convert
 from appliance.archive.inflate import InflatedBytes, inflated_length
-from appliance.archive.scanner import Scanner
+from appliance.archive.scanner import Nested, Scanner
 from appliance.archive.window import Bytes, FileBytes, Window
-from appliance.model.attributes import ATTRIBUTES, Attribute, Level, Source
+from appliance.model.attributes import ATTRIBUTES, NESTED, Attribute, Level, Source
 from appliance.model.charsets import character_set
 from appliance.model.records import Header, Value
 from appliance.model.syntaxes import TransferSyntax, find_syntax
@@ -30,6 +31,7 @@ CUT: Final = "text cut"
 OTHER_SYNTAX: Final = "not in the declared transfer syntax"
 PADDED: Final = "zeros after the last element"
 
+MOST_ITEMS: Final = 100
 _LONGEST_VALUE: Final = 65536
 _LONGEST_CHARSET: Final = 256
 _SPECIFIC_CHARACTER_SET: Final = 0x00080005
@@ -53,6 +55,27 @@ def _indexed() -> dict[int, Attribute]:
 @cache
 def _wanted() -> frozenset[int]:
     return frozenset({*_indexed(), *_IDENTITIES, _SPECIFIC_CHARACTER_SET})
+
+
+@cache
+def _wanted_nested() -> Mapping[int, frozenset[int]]:
+    parents = {attribute.parent for attribute in NESTED}
+    return {parent: frozenset(a.tag for a in NESTED if a.parent == parent) for parent in parents}
+
+
+def _nested(found: Sequence[Nested], reading: Text) -> dict[str, Value]:
+    """Return the values of attributes in sequences, of all items joined by backslashes, "" where one has none."""
+    items = min(max((element.item for element in found), default=0), MOST_ITEMS)
+    values: dict[str, Value] = {}
+    for attribute in NESTED:
+        texts = [""] * items
+        for element in found:
+            if element.tag == attribute.tag and element.item <= items:
+                value, _ = convert(attribute, element.vr.decode("latin-1"), element.data, reading)
+                texts[element.item - 1] = str(value or "").replace("\\", " ")
+        if any(texts):
+            values[attribute.column] = "\\".join(texts)
+    return values
 
 
 def _declared_encoding(syntax: TransferSyntax) -> Encoding:
@@ -128,12 +151,14 @@ def read_header(
     window = _open(file, offset, length, syntax.deflated, max_inflated)
     declared = _declared_encoding(syntax)
     encoding = actual_encoding(window, declared)
-    scanner = Scanner(window, encoding, max_nesting)
+    scanner = Scanner(window, encoding, max_nesting, nested=_wanted_nested())
     raw = _collect(scanner, window)
     study_uid, series_uid, sop_uid, sop_class_uid = (_identity(raw, tag) for tag in _IDENTITIES)
     declared_charset = raw.get(_SPECIFIC_CHARACTER_SET, ("", b"", False))[1][:_LONGEST_CHARSET]
     charset = character_set(declared_charset.decode("latin-1"), assumed_charset)
-    levels, marks = _values(raw, Text(charset, assumed_charset, syntax.big_endian))
+    reading = Text(charset, assumed_charset, syntax.big_endian)
+    levels, marks = _values(raw, reading)
+    levels[Level.SERIES] |= _nested(scanner.found, reading)
     if encoding is not declared:
         marks.append(OTHER_SYNTAX)
     if scanner.padded:

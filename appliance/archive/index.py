@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from appliance.archive.database import Connection, Row
-from appliance.model.attributes import Level, columns
+from appliance.model.attributes import Level, columns, folded_attributes
 from appliance.model.cloud_stand_ins import cloud_patient_id, cloud_study_date
-from appliance.model.names import name_search
+from appliance.model.names import fold, name_search
 from appliance.model.records import Header, Origin, Value
-
-SEARCHABLE_NAMES = ("patient_name", "referring_physician_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +174,7 @@ COUNTS = frozenset({"instance_count"})
 def _study_row(tenant: str, header: Header, now: int, revision: int, timezone: str) -> dict[str, Value]:
     row: dict[str, Value] = {"tenant": tenant, "study_uid": header.study_uid}
     row |= {name: header.study.get(name) for name in columns(Level.STUDY)}
-    row |= {f"{name}_search": _search(header.study.get(name)) for name in SEARCHABLE_NAMES}
+    row |= _folded(Level.STUDY, header.study)
     values = {**header.instance, **header.series, **header.study}
     row["cloud_patient_id"] = cloud_patient_id(row["patient_id"], header.study_uid)
     row["cloud_study_date"] = cloud_study_date(values, now, timezone)
@@ -187,6 +185,7 @@ def _study_row(tenant: str, header: Header, now: int, revision: int, timezone: s
 def _series_row(tenant: str, header: Header, now: int, revision: int) -> dict[str, Value]:
     row: dict[str, Value] = {"tenant": tenant, "study_uid": header.study_uid, "series_uid": header.series_uid}
     row |= {name: header.series.get(name) for name in columns(Level.SERIES)}
+    row |= _folded(Level.SERIES, header.series)
     return row | {"instance_count": 0, "received_at": now, "updated_at": now, "revision": revision}
 
 
@@ -198,8 +197,13 @@ def _instance_row(tenant: str, header: Header, now: int, version_id: int, syntax
     return row | {"received_at": now, "updated_at": now}
 
 
-def _search(value: Value | None) -> str | None:
-    return name_search(str(value)) if value else None
+def _folded(level: Level, values: Mapping[str, Value]) -> dict[str, Value]:
+    row: dict[str, Value] = {}
+    for attribute in folded_attributes(level):
+        value = values.get(attribute.column)
+        folded = name_search if attribute.vr == "PN" else fold
+        row[attribute.search_column] = folded(str(value)) if value else None
+    return row
 
 
 def _upsert(cx: Connection, level: Level, row: Mapping[str, Value]) -> None:
@@ -214,7 +218,8 @@ def _upsert_sql(level: Level, names: tuple[str, ...]) -> str:
     for name in names:
         if name in keys or name in FIXED or name in COUNTS:
             continue
-        kept = level is not Level.INSTANCE and name in columns(level)
+        own = name in columns(level) or name in {attribute.search_column for attribute in folded_attributes(level)}
+        kept = level is not Level.INSTANCE and own
         changes.append(f"{name} = coalesce(excluded.{name}, {name})" if kept else f"{name} = excluded.{name}")
     marks = ", ".join("?" * len(names))
     return (

@@ -36,16 +36,27 @@ CHUNK_BYTES = 1 << 20
 
 log = get_logger(__name__)
 
+# Raises an ApplianceError for a data set that its sender may not store.
+Check = Callable[[Header], None]
+
+
+def _no_check(header: Header) -> None:
+    """Let everything be stored."""
+
 
 class Arrival:
     """One object being received. Exactly one of `finish` and `discard` ends it."""
 
-    def __init__(self, ingest: Ingest, spooled: SpooledObject, *, labels_bind: bool, study_uid: str = "") -> None:
+    def __init__(
+        self, ingest: Ingest, spooled: SpooledObject, *, labels_bind: bool, study_uid: str = "",
+        check: Check = _no_check,
+    ) -> None:  # fmt: skip
         """Made by Ingest.begin. `labels_bind`: the sender's UIDs are a claim to be checked; so is `study_uid`."""
         self._ingest = ingest
         self._spooled = spooled
         self._labels_bind = labels_bind
         self._study_uid = study_uid
+        self._check = check
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append data set bytes as transferred; nothing is durable yet.
@@ -61,7 +72,9 @@ class Arrival:
         DiskFull (nothing is kept), ArchiveFailed (answer no success; restart the process).
         """
         try:
-            return self._ingest.store(self._spooled, labels_bind=self._labels_bind, study_uid=self._study_uid)
+            return self._ingest.store(
+                self._spooled, labels_bind=self._labels_bind, study_uid=self._study_uid, check=self._check
+            )
         finally:
             self._spooled.discard()
 
@@ -93,18 +106,21 @@ class Ingest:
         labels = Labels(sop_class_uid, sop_uid, transfer_syntax_uid)
         return Arrival(self, self._spooled(labels, origin), labels_bind=True)
 
-    def receive_file(self, stream: ByteStream, origin: Origin, *, study_uid: str = "") -> Stored:
+    def receive_file(
+        self, stream: ByteStream, origin: Origin, *, study_uid: str = "", check: Check = _no_check
+    ) -> Stored:
         """Store a DICOM file (PS3.10) read from `stream`; durable on return.
 
         `study_uid`: the one study that is allowed, any if empty; another one raises Misidentified
-        and nothing is kept. Our own group 2 replaces the file's; the data set keeps its bytes. Raises as Arrival does,
+        and nothing is kept. `check` may refuse a data set that could be read; what it raises comes out here, and
+        nothing is kept. Our own group 2 replaces the file's; the data set keeps its bytes. Raises as Arrival does,
         and Unacceptable when the stream is no DICOM file at all (nothing is then kept).
         """
         try:
             labels, start = read_labels(stream)
         except NotPart10 as error:
             raise Unacceptable(str(error), hint="send DICOM files with preamble and group 2") from error
-        arrival = Arrival(self, self._spooled(labels, origin), labels_bind=False, study_uid=study_uid)
+        arrival = Arrival(self, self._spooled(labels, origin), labels_bind=False, study_uid=study_uid, check=check)
         try:
             arrival.write(start)
             while chunk := stream.read(CHUNK_BYTES):
@@ -113,7 +129,9 @@ class Ingest:
         finally:
             arrival.discard()
 
-    def store(self, spooled: SpooledObject, *, labels_bind: bool, study_uid: str = "") -> Stored:
+    def store(
+        self, spooled: SpooledObject, *, labels_bind: bool, study_uid: str = "", check: Check = _no_check
+    ) -> Stored:
         """Carry a complete spooled object through every step; see Arrival.finish.
 
         After one ArchiveFailed every later call fails too: the disk has lied once, and only a
@@ -121,15 +139,16 @@ class Ingest:
         """
         self._check_sound()
         try:
-            return self._store(spooled, labels_bind=labels_bind, study_uid=study_uid)
+            return self._store(spooled, labels_bind=labels_bind, study_uid=study_uid, check=check)
         except ArchiveFailed:
             self._failed.set()
             raise
 
-    def _store(self, spooled: SpooledObject, *, labels_bind: bool, study_uid: str) -> Stored:
+    def _store(self, spooled: SpooledObject, *, labels_bind: bool, study_uid: str, check: Check) -> Stored:
         header = self._identify(spooled, labels_bind=labels_bind)
         if study_uid and header.study_uid != study_uid:
             raise Misidentified("the data set belongs to another study than the request names")
+        check(header)
         labels = spooled.labels
         known = self._known(header.sop_uid, spooled.digest, labels.transfer_syntax_uid)
         if known is not None and self._placement.holds_bytes(known):

@@ -17,9 +17,10 @@ from sqlite_utils.migrations import Migrations
 from appliance.archive.database import Database, connect, translated
 from appliance.clock import Clock
 from appliance.errors import ConfigurationError, SchemaMismatch
+from appliance.model.names import fold
 
-SCHEMA_VERSION = 3
-COMPATIBLE_FROM = 2
+SCHEMA_VERSION = 4
+COMPATIBLE_FROM = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,14 @@ def _statements(name: str) -> list[str]:
     return [statement for statement in "\n".join(lines).split(";") if statement.strip()]
 
 
+def _fold(text: str | None) -> str | None:
+    """Fold as the index does; for statements that fill a new column from old rows."""
+    return fold(text) if text else None
+
+
 def _from_file(name: str) -> Callable[[UtilsDatabase], None]:
     def step(database: UtilsDatabase) -> None:
+        database.register_function(_fold, name="fold", deterministic=True)
         for statement in _statements(name):
             database.execute(statement)
 
@@ -128,4 +135,5 @@ STEPS: tuple[tuple[str, Callable[[UtilsDatabase], None]], ...] = (
     ("0001_first", _from_file("0001.sql")),
     ("0002_routes", _from_file("0002.sql")),
     ("0003_filling", _from_file("0003.sql")),
+    ("0004_reading", _from_file("0004.sql")),
 )

@@ -3,7 +3,8 @@
 A delivery is pending, leased, delivered, dead or buried. It is handed out with a token and a
 deadline; whoever settles it must still hold that token. Rows leave "delivered" only by replay.
 Order holds within a series: nothing of a series is handed out while an earlier delivery of it is
-leased or waits for its time. A dead row does not block what comes after it.
+leased or waits for its time. A dead row does not block what comes after it. An access, which is no
+fact of any object, leaves the outbox once it is delivered.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from appliance.archive import custody, filling
+from appliance.archive.accesses import drop_unclaimed, forget
 from appliance.archive.custody import Fact
 from appliance.archive.database import Connection, Database, Row
 from appliance.archive.moving import hold_if_moved
@@ -23,7 +25,7 @@ from appliance.archive.routing import routes
 from appliance.clock import Clock
 from appliance.errors import ArchiveError
 from appliance.failpoints import failpoint
-from appliance.model.routes import Route
+from appliance.model.routes import ACCESS, Route
 
 MICROSECONDS = 1_000_000
 EMPTY_ROW_BYTES = 256
@@ -178,6 +180,7 @@ class Outbox(OutboxDesk):
                 cx.execute(REGISTER, (route.name, now, route.to_json(), int(route.required), "\n".join(route.places)))
                 if served.get(route.name) != route:
                     filling.start(cx, route.name)  # else it has been given everything as it came
+            drop_unclaimed(cx)
         return all(filling.fill(self._database, route, self._clock, rest) for route in wanted)
 
     def claim(
@@ -240,6 +243,8 @@ class Outbox(OutboxDesk):
                 settled += 1
                 if outcome.verdict is Verdict.DELIVERED:
                     delivered += 1
+                    if by_id[outcome.event_id].kind == ACCESS:
+                        forget(cx, lease.sink, outcome.event_id)
                     _note_delivery(cx, lease.sink, by_id[outcome.event_id], now)
             cx.execute("UPDATE sink SET delivered = delivered + ? WHERE name = ?", (delivered, lease.sink))
             failpoint("outbox.before_settle_commit")
@@ -258,10 +263,14 @@ class Outbox(OutboxDesk):
             ).rowcount
 
     def breaker(self, sink: str, state: str, reason: str) -> None:
-        """Record why a sink is or is not being served: closed, open, half-open or paused."""
+        """Record why a sink is or is not being served: closed, open, half-open or paused.
+
+        The moment kept with it is when it was last served, or began to be: trying once more changes nothing.
+        """
         with self._database.write() as cx:
             cx.execute(
-                "UPDATE sink SET since = CASE WHEN breaker = ?1 THEN since ELSE ?3 END, breaker = ?1, reason = ?2"
+                "UPDATE sink SET since = CASE WHEN (breaker = 'closed') = (?1 = 'closed') THEN since ELSE ?3 END,"
+                " breaker = ?1, reason = ?2"
                 " WHERE name = ?4",
                 (state, reason, self._clock.now(), sink),
             )
@@ -281,9 +290,9 @@ class Outbox(OutboxDesk):
         return self._database.data_version()
 
     def newest(self) -> int:
-        """Return the number of the newest event there has been, 0 without one; cheap enough for every batch."""
+        """Return the number of the newest content there has been, 0 without one; cheap enough for every batch."""
         with self._database.read() as cx:
-            row = cx.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
+            row = cx.execute("SELECT seq FROM sqlite_sequence WHERE name = 'version'").fetchone()
         return int(row[0]) if row else 0
 
 

@@ -65,7 +65,7 @@ class SinkStats:
     """One sink's numbers.
 
     `delivered` counts deliveries ever made; `oldest_seconds` is 0 when none waits; `held` is the
-    operator's reason for a pause, or "".
+    operator's reason for a pause, or ""; `since` is when the breaker last changed, in microseconds.
     """
 
     pending: int
@@ -79,6 +79,7 @@ class SinkStats:
     active: bool
     required: bool
     held: str
+    since: int = 0
 
 
 class OutboxDesk:
@@ -222,4 +223,5 @@ def _stats(row: Row, now: int) -> SinkStats:
         pending=row["pending"], leased=row["leased"], delivered=row["delivered"], dead=row["dead"],
         buried=row["buried"], oldest_seconds=round(waited, 3), breaker=row["breaker"], reason=row["reason"],
         active=bool(row["active"]), required=bool(row["required"]), held=row["held"],
+        since=row["since"],
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Reading: where the bytes of current instances lie."""
+"""Reading: which series are here, and where the bytes of current instances lie."""
 
 from __future__ import annotations
 
@@ -15,6 +15,24 @@ WHERE i.tenant = :tenant AND i.study_uid = :study_uid
   AND (:series_uid = '' OR i.series_uid = :series_uid) AND (:sop_uid = '' OR i.sop_uid = :sop_uid)
 ORDER BY i.series_uid, i.instance_number, i.sop_uid
 """
+
+SERIES = """
+SELECT study_uid, series_uid, revision, updated_at, instance_count FROM series
+WHERE tenant = :tenant AND study_uid = :study_uid AND (:series_uid = '' OR series_uid = :series_uid)
+ORDER BY series_uid
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSeries:
+    """One series as it stands: `revision` grows with every change, `updated_at` is microseconds."""
+
+    tenant: str
+    study_uid: str
+    series_uid: str
+    revision: int
+    updated_at: int
+    instances: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +77,13 @@ class Reading:
         with self._database.read() as cx:
             rows = cx.execute(SELECTED, values).fetchall()
         return [self._instance(row) for row in rows]
+
+    def series(self, study_uid: str, series_uid: str = "") -> list[StoredSeries]:
+        """Return the series of a study, or one of them, in the order of `instances`."""
+        values = {"tenant": self._tenant, "study_uid": study_uid, "series_uid": series_uid}
+        with self._database.read() as cx:
+            rows = cx.execute(SERIES, values).fetchall()
+        return [StoredSeries(self._tenant, *row) for row in rows]
 
     def _instance(self, row: Row) -> StoredInstance:
         return StoredInstance(

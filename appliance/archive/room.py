@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from appliance.archive import migrations
+from appliance.archive.accesses import Accesses
 from appliance.archive.callers import Callers
 from appliance.archive.committer import Committer
 from appliance.archive.conflicts import Conflicts
@@ -28,6 +29,7 @@ from appliance.archive.reserve import Reserve
 from appliance.archive.search import Search
 from appliance.archive.settings import ArchiveSettings
 from appliance.archive.spool import Spool, sweep
+from appliance.archive.transcodes import Transcodes
 from appliance.clock import Clock, SystemClock
 
 INITIALISING = "initialise.lock"
@@ -53,9 +55,11 @@ class Archive:
         self.proofs = Proofs(self.database, settings.tenant, settings.root, clock)
         self.conflicts = Conflicts(settings, self.database, self.register, clock)
         self.custody = Custody(self.database, settings.tenant)
+        self.accesses = Accesses(self.database, settings, clock)
         self.callers = Callers(self.database, settings.tenant, clock)
         self.search = Search(self.database, settings.tenant)
         self.reading = Reading(self.database, settings.tenant, settings.root)
+        self.transcodes = Transcodes(self.database, settings.tenant, Announcer(settings), clock)
         self.numbers = Numbers(self.database, settings.tenant, Reserve(settings.home, settings.reserve_bytes))
 
     @classmethod

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 from appliance.archive.database import Connection, Row
-from appliance.model.routes import STATE, Route, Subject
+from appliance.model.routes import ACCESS, STATE, Route, Subject
 
 ROUTES = "SELECT name, route FROM sink WHERE active = 1 ORDER BY name"
 
@@ -65,7 +65,8 @@ def queue(
                 followers = {row["sink"] for row in cx.execute(FOLLOWERS, {"event_id": event_id}).fetchall()}
             taken = route.name in followers and _takes_one(cx, route, event_id)
         if taken:
-            insert(cx, route, event_id, series_key, subject, now)
+            rank = route.last_rank() if kind == ACCESS else route.rank(subject, now)
+            insert(cx, route, event_id, series_key, rank, now)
 
 
 def _takes_one(cx: Connection, route: Route, event_id: int) -> bool:
@@ -75,10 +76,10 @@ def _takes_one(cx: Connection, route: Route, event_id: int) -> bool:
     return cx.execute(TAKES_ONE, {**asked, "event_id": event_id}).fetchone() is not None
 
 
-def insert(cx: Connection, route: Route, event_id: int, series_key: str, subject: Subject, now: int) -> None:
+def insert(cx: Connection, route: Route, event_id: int, series_key: str, rank: int, now: int) -> None:
     """Add a pending delivery. Safe to repeat."""
     values = {"sink": route.name, "event_id": event_id, "series_key": series_key, "now": now}
-    cx.execute(INSERT_DELIVERY, {**values, "rank": route.rank(subject, now)})
+    cx.execute(INSERT_DELIVERY, {**values, "rank": rank})
 
 
 def subjects_of(cx: Connection, row: Row) -> list[Subject]:

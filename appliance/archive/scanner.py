@@ -6,8 +6,9 @@ are passed over by position. What it accepts ends exactly where the data set end
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as Those
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from appliance.archive.element import (
@@ -33,6 +34,17 @@ from appliance.archive.window import Window
 # A real header has some thousand elements, an enhanced multi-frame some million; this bounds time.
 MOST_ELEMENTS: Final = 10_000_000
 MOST_ROOT_ELEMENTS: Final = 100_000
+LONGEST_NESTED: Final = 1024
+_NOTHING: Final[Mapping[int, Those[int]]] = MappingProxyType({})
+
+
+class Nested(NamedTuple):
+    """One element of an item: the item's number in its sequence, from 1, and the value, cut where it is long."""
+
+    item: int
+    tag: int
+    vr: bytes
+    data: bytes
 
 
 class _Frame(NamedTuple):
@@ -51,12 +63,28 @@ def _tag_text(tag: int) -> str:
 class Scanner:
     """One pass over the data set in `window`."""
 
-    def __init__(self, window: Window, encoding: Encoding, max_nesting: int) -> None:
+    def __init__(
+        self,
+        window: Window,
+        encoding: Encoding,
+        max_nesting: int,
+        structures: Those[int] = frozenset(),
+        nested: Mapping[int, Those[int]] = _NOTHING,
+    ) -> None:
+        """Scan `window`; sequences and encapsulated values with a tag of `structures` are yielded too.
+
+        `nested` names, by tag of a sequence in the root, what is wanted of its items: `found` grows by it.
+        """
         self._window = window
+        self._structures = structures
         self._encoding = encoding
         self._max_nesting = max_nesting
         self._count = 0
+        self._nested = nested
+        self._within: Those[int] = frozenset()
+        self._item = 0
         self.padded = False
+        self.found: list[Nested] = []
 
     def elements(self, wanted: Those[int]) -> Iterator[Element]:
         """Yield the root elements with a `wanted` tag, in the order they stand in.
@@ -81,6 +109,8 @@ class Scanner:
             if len(seen) > MOST_ROOT_ELEMENTS:
                 raise HeaderError(f"The data set has more than {MOST_ROOT_ELEMENTS} elements.")
             if length == UNDEFINED or may_be_sequence(tag, vr):
+                if tag in self._structures:
+                    yield element
                 position = self._structure(element, end, encoding)
                 continue
             position = value + length
@@ -111,6 +141,7 @@ class Scanner:
         tag, vr, value, length = element
         if length == UNDEFINED and (vr in FRAGMENT_VRS or (tag == PIXEL_DATA and vr != b"SQ")):
             return self._fragments(value, end, encoding)
+        self._within, self._item = self._nested.get(tag, frozenset()), 0
         return self._sequence(self._opened(element, end, encoding), value)
 
     def _opened(self, element: Element, end: int, encoding: Encoding) -> _Frame:
@@ -146,6 +177,7 @@ class Scanner:
         tag, length = read_item(self._window, position, frame.encoding)
         value = position + 8
         if tag == ITEM:
+            self._item += len(stack) == 1
             stack.append(_frame(False, tag, value, length, frame.end, frame.encoding))
         elif tag == SEQUENCE_END:
             stack.pop()
@@ -168,6 +200,9 @@ class Scanner:
             return value
         if value + length > frame.end:
             raise _too_long(tag)
+        if tag in self._within and len(stack) == 2:
+            data = self._window.take(value, min(length, LONGEST_NESTED))
+            self.found.append(Nested(self._item, tag, vr, data))
         return value + length
 
     def _fragments(self, position: int, end: int, encoding: Encoding) -> int:

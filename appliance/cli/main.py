@@ -26,6 +26,9 @@ from appliance.cli.run import run
 from appliance.cli.sample import sample
 from appliance.cli.status import status
 from appliance.cli.sync import sync
+from appliance.cli.token import token
+from appliance.cli.transcode import transcode
+from appliance.cli.user import user
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 VERBS: tuple[click.Command, ...] = (
@@ -37,11 +40,14 @@ VERBS: tuple[click.Command, ...] = (
     monitor,
     status,
     import_,
+    transcode,
     outbox,
     dead,
     conflict,
     quarantine,
     callers,
+    user,
+    token,
     fsck,
     db,
     config,

@@ -31,6 +31,7 @@ SYNC_GRACE = 30.0
 MONITOR_GRACE = 10.0
 SPARE_SECONDS = 5.0
 LEFTOVER_SECONDS = 3.0
+LOGIN_VARIABLE = "APPLIANCE__WEB__LOGIN"
 
 
 @dataclass
@@ -80,7 +81,8 @@ def check_unserved(home: Path, hurry: Callable[[], bool], seconds: float = LEFTO
 
 def supervise(installation: Installation, interrupts: Interrupts, with_sample: bool) -> int:
     """Run the rooms until a signal, or until one cannot run; returns the exit code."""
-    supervisor = Supervisor(plans(installation), installation.environ, SystemClock(), say)
+    environ = {**installation.environ, **open_door(installation)}
+    supervisor = Supervisor(plans(installation), environ, SystemClock(), say)
     welcome = Welcome(installation, with_sample)
     code: int | None = None
     try:
@@ -94,6 +96,12 @@ def supervise(installation: Installation, interrupts: Interrupts, with_sample: b
         supervisor.stop(hurry=lambda: interrupts.count > 1)
     say("Stopped.")
     return ExitCode.OK if code is None else code
+
+
+def open_door(installation: Installation) -> dict[str, str]:
+    """Return the variables that spare a first look on this very machine the login, unless that was configured."""
+    settings, origins = installation.settings, installation.loaded.origins
+    return {LOGIN_VARIABLE: "open"} if "web.login" not in origins and settings.web.is_loopback else {}
 
 
 def plans(installation: Installation) -> list[Plan]:

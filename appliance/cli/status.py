@@ -22,6 +22,7 @@ SINK_COLUMNS = ("sink", "pending", "leased", "delivered", "dead", "buried", "old
 SINK_REASONS = ("reason", "held")
 ENDING = ("draining", "stopped")
 COUNTS = ("studies", "series", "instances", "not_held", "quarantined", "conflicts")
+UNREADABLE = "unreadable_pixels"
 
 
 @click.command()
@@ -48,6 +49,7 @@ def gather(archive: Archive, runtime: Path) -> dict[str, Any]:
         "version": __version__,
         "ready": ready(rooms, disk),
         **{name: getattr(counts, name) for name in COUNTS},
+        UNREADABLE: archive.transcodes.count(),
         "disk": {"free_bytes": disk.free_bytes, "reserve_bytes": disk.reserve_bytes},
         "sinks": {name: sink_facts(numbers) for name, numbers in archive.outbox.stats().items()},
         "last_store": moment(counts.last_store),
@@ -94,7 +96,7 @@ def print_status(facts: Mapping[str, Any]) -> None:
         {
             "version": facts["version"],
             "ready": facts["ready"],
-            **{name: facts[name] for name in COUNTS},
+            **{name: facts[name] for name in (*COUNTS, UNREADABLE)},
             "disk": f"{size(disk['free_bytes'])} free, {size(disk['reserve_bytes'])} kept in reserve",
             "last_store": facts["last_store"],
         },

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from appliance.config.codec import CodecSection
 from appliance.config.kinds import (
     GIB,
     KIB,
@@ -189,6 +191,48 @@ class WebSection(Section):
     max_results: Count = 1000
     """Most results in one answer to a search."""
 
+    login: Literal["required", "open"] = "required"
+    """`open` lets everybody in who reaches `web.host`, which has to be a loopback address then."""
+
+    session_idle: Seconds = 1800
+    """Seconds without a request of its person after which a session ends."""
+
+    session_lifetime: Seconds = 43200
+    """Seconds after which a session ends in any case."""
+
+    plain_http: bool = False
+    """Listen on an address other than loopback although there is no TLS: passwords cross the network readable."""
+
+    trusted_proxies: tuple[Network, ...] = ()
+    """Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the room can be reached from this machine alone."""
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return self.host.lower() == "localhost"
+
+    @model_validator(mode="after")
+    def _patients_are_not_on_offer(self) -> Self:
+        if self.login == "open" and not self.is_loopback:
+            raise ValueError("login = open needs a loopback address; set web.login = required, or web.host = 127.0.0.1")
+        if self.login == "open" and self.trusted_proxies:
+            raise ValueError("login = open lets in whoever reaches a proxy; set web.login = required, or trust none")
+        if not self.is_loopback and not self.plain_http:
+            raise ValueError(
+                f"host = {self.host} has no TLS, passwords and images would cross the network readable; put a proxy"
+                " with TLS in front (docs/access.md), or accept that by web.plain_http = true"
+            )
+        return self
+
+    metadata_cache_bytes: Count = 1 * GIB
+    """Most bytes of series metadata kept ready below `cache/metadata` of the home."""
+
+    ohif: AbsolutePath = Path("/usr/share/dicom-edge-appliance/ohif")
+    """Directory of the OHIF viewer as `make ohif` builds it. While it is not there, the built-in viewer serves."""
+
 
 def _outbound() -> dict[str, SinkEntry]:
     return {"outbound": DirectoryEntry()}
@@ -267,6 +311,9 @@ class Settings(BaseSettings):
 
     web: WebSection = WebSection()
     """The HTTP door."""
+
+    codec: CodecSection = CodecSection()
+    """Decoding of pixels, in child processes."""
 
     sync: SyncSection = SyncSection()
     """The way out."""

@@ -26,7 +26,7 @@ from appliance.config.kinds import (
     Uid,
 )
 from appliance.config.section import Section
-from appliance.model.routes import EVENT_KINDS
+from appliance.model.routes import ACCESS, EVENT_KINDS, TRANSCODE
 
 DEFAULT_KIND = "directory"
 
@@ -179,8 +179,16 @@ class KafkaEntry(_TlsEntry):
     profile: Literal["ours", "upstream", "direct"] = "ours"
     """Who reads the topics: `ours` and `upstream` get states and images, `direct` also a record per stored object."""
 
-    topics: dict[Literal["state", "image", "log", "storage"], TopicName] = Field(default_factory=dict)
-    """Names of topics that differ from the usual ones, by `state`, `image`, `log` and `storage`."""
+    access_records: bool = True
+    """Tell of every read of patient data over HTTP, too; the topic has to be there."""
+
+    transcode_records: bool = True
+    """Tell of objects whose pixels no decoder here can read, too (profile `ours` alone); the topic has to be there."""
+
+    topics: dict[Literal["state", "image", "log", "storage", "transcode", "access"], TopicName] = Field(
+        default_factory=dict
+    )
+    """Names of topics that differ from the usual ones, by `state`, `image`, `log`, `storage`, `transcode`, `access`."""
 
     security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How the brokers are spoken to."""
@@ -209,7 +217,9 @@ class KafkaEntry(_TlsEntry):
     @property
     def event_kinds(self) -> tuple[str, ...]:
         """Pixels never go here; `direct` tells of the objects."""
-        return EVENT_KINDS if self.profile == "direct" else ("state", "image")
+        kinds = EVENT_KINDS if self.profile == "direct" else ("state", "image")
+        told = self.transcode_records and self.profile == "ours"
+        return (*kinds, *((TRANSCODE,) if told else ()), *((ACCESS,) if self.access_records else ()))
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -75,7 +76,30 @@ def from_index(attribute: Attribute, value: Value) -> Member:
 def row_document(attributes: Iterable[Attribute], row: Mapping[str, Value]) -> dict[str, Member]:
     """Return the DICOM JSON object of one search result, in the order of tags.
 
-    `row` maps keywords to index values; an attribute the row does not have is left out.
+    `row` maps keywords to index values; an attribute the row does not have is left out. Nested ones
+    become the items of their sequence.
     """
-    chosen = sorted((attribute for attribute in attributes if attribute.keyword in row), key=lambda a: a.tag)
-    return {attribute.tag_text: from_index(attribute, row[attribute.keyword]) for attribute in chosen}
+    present = [attribute for attribute in attributes if attribute.keyword in row]
+    document = {
+        attribute.tag_text: from_index(attribute, row[attribute.keyword])
+        for attribute in present
+        if not attribute.parent
+    }
+    for parent in {attribute.parent for attribute in present} - {0}:
+        document[f"{parent:08X}"] = _sequence([a for a in present if a.parent == parent], row)
+    return dict(sorted(document.items()))
+
+
+def _sequence(attributes: Sequence[Attribute], row: Mapping[str, Value]) -> Member:
+    """Return a sequence from the values that its items have, each attribute's joined by backslashes."""
+    columns = [str(row[attribute.keyword] or "").split("\\") for attribute in attributes]
+    items = [
+        {
+            attribute.tag_text: member(attribute.vr, [text])
+            for attribute, text in zip(attributes, texts, strict=True)
+            if text
+        }
+        for texts in zip_longest(*columns, fillvalue="")
+    ]
+    kept = [item for item in items if item]
+    return {"vr": "SQ", "Value": kept} if kept else {"vr": "SQ"}

@@ -48,13 +48,14 @@ class Offer:
     """A representation we can give: its media type and, for multipart/related, that of its parts.
 
     `aliases` are further media types that ask for it. `transfer_syntax` is that of the bytes, ""
-    where it does not matter.
+    where it does not matter. `decoded`: pixels are decoded for it.
     """
 
     type: str
     part: str = ""
     aliases: tuple[str, ...] = ()
     transfer_syntax: str = ""
+    decoded: bool = False
 
     def answers(self, wanted: MediaType) -> bool:
         """Say whether this representation is within the range `wanted`."""

@@ -11,15 +11,16 @@ from typing import Final
 from pydicom.datadict import tag_for_keyword
 
 from appliance.errors import PeerError
-from appliance.model.attributes import ATTRIBUTES, Attribute, Level, find_attribute
-from appliance.model.matching import Match, Query, parse_match
+from appliance.model.attributes import ATTRIBUTES, NESTED, Attribute, Level, Source, find_attribute
+from appliance.model.matching import Match, Query, Zones, parse_match
 
 MOST_PARAMETERS: Final = 100
 LONGEST_VALUE: Final = 4096
 _LEVELS: Final = (Level.STUDY, Level.SERIES, Level.INSTANCE)
 _TAG: Final = re.compile(r"[0-9A-Fa-f]{8}")
 
-FUZZY_IGNORED: Final = "The fuzzymatching parameter is not supported. Only literal matching has been performed."
+_OFFSET: Final = re.compile(r"([ +-])([0-9]{2})([0-5][0-9])")
+_MOST_MINUTES: Final = 14 * 60
 
 
 class BadParameter(PeerError):
@@ -40,6 +41,7 @@ class _Draft:
     """What the parameters read so far amount to."""
 
     query: Query
+    assumed_minutes: int = 0
     matches: list[Match] = field(default_factory=list)
     included: set[str] = field(default_factory=set)
     everything: bool = False
@@ -71,7 +73,16 @@ def _fuzzy(draft: _Draft, value: str) -> None:
         raise BadParameter("fuzzymatching must be true or false")
     if value.lower() == "true":
         draft.query = replace(draft.query, fuzzy=True)
-        draft.warnings.append(FUZZY_IGNORED)
+
+
+def _zone(draft: _Draft, value: str) -> None:
+    # A plus sign that the client did not escape arrives as a space.
+    found = _OFFSET.fullmatch(value)
+    minutes = int(found[2]) * 60 + int(found[3]) if found else _MOST_MINUTES + 1
+    if found is None or minutes > _MOST_MINUTES:
+        raise BadParameter("TimezoneOffsetFromUTC must be like +0800 or -0500")
+    asked = -minutes if found[1] == "-" else minutes
+    draft.query = replace(draft.query, zones=Zones(asked, draft.assumed_minutes))
 
 
 def _include(draft: _Draft, value: str) -> None:
@@ -98,6 +109,8 @@ _CONTROLS: Final[Mapping[str, Callable[[_Draft, str], None]]] = MappingProxyType
     "includefield": _include,
     "ModalitiesInStudy": _modalities,
     "00080061": _modalities,
+    "TimezoneOffsetFromUTC": _zone,
+    "00080201": _zone,
     "accept": lambda draft, value: None,
     "charset": lambda draft, value: None,
 })  # fmt: skip
@@ -113,7 +126,7 @@ def _match(draft: _Draft, name: str, value: str) -> None:
         draft.warnings.append(f"The attribute {name[:64]} is not supported for matching and was ignored.")
         return
     try:
-        draft.matches.append(parse_match(attribute, value))
+        draft.matches.append(parse_match(attribute, value, fuzzy=draft.query.fuzzy))
     except ValueError as error:
         raise BadParameter(str(error)) from None
     draft.included.add(attribute.keyword)
@@ -131,11 +144,12 @@ def answered(level: Level, within: Level | None, included: Iterable[str], everyt
     names = set(included) | {"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"}
     return tuple(
         attribute
-        for attribute in ATTRIBUTES
+        for attribute in (*ATTRIBUTES, *NESTED)
         if attribute.level in reached
         and (
             everything
             or attribute.keyword in names
+            or attribute.source is Source.ANSWER
             or (attribute.returned and (attribute.level is level or attribute.level not in fixed))
         )
         and (attribute.column or attribute.returned)
@@ -149,16 +163,20 @@ def parse_search(
     study_uid: str | None = None,
     series_uid: str | None = None,
     max_results: int,
+    assumed_minutes: int = 0,
 ) -> SearchRequest:
     """Return the search that the parameters of one request ask for.
 
-    `max_results` is both the default and the ceiling of limit. Raises BadParameter for a name that
+    `max_results` is both the default and the ceiling of limit. `assumed_minutes` east of UTC is where
+    studies that name no time zone are from. Raises BadParameter for a name that
     is neither ours nor DICOM's and for a value that cannot be read.
     """
     if len(parameters) > MOST_PARAMETERS or any(len(value) > LONGEST_VALUE for _, value in parameters):
         raise BadParameter("there are too many query parameters, or one of them is too long")
-    draft = _Draft(Query(level, study_uid=study_uid, series_uid=series_uid, limit=max_results))
-    for name, value in parameters:
+    query = Query(level, study_uid=study_uid, series_uid=series_uid, limit=max_results)
+    draft = _Draft(query, assumed_minutes)
+    # The controls first: fuzzymatching counts for what stands before it too.
+    for name, value in sorted(parameters, key=lambda pair: pair[0] not in _CONTROLS):
         control = _CONTROLS.get(name)
         if control is not None:
             control(draft, value)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Final
 
 from appliance.dicomweb.dicom_json import Member
@@ -12,6 +13,7 @@ from appliance.errors import (
     ApplianceError,
     DiskFull,
     Misidentified,
+    NotAllowed,
     PeerError,
     TooLarge,
     Unacceptable,
@@ -19,9 +21,10 @@ from appliance.errors import (
 
 
 class FailureReason(IntEnum):
-    """Values of Failure Reason (0008,1197), as C-STORE has them (PS3.4 table B.2-1)."""
+    """Values of Failure Reason (0008,1197), as C-STORE has them (PS3.4 table B.2-1; PS3.7 annex C)."""
 
     PROCESSING_FAILURE = 0x0110
+    NOT_AUTHORISED = 0x0124
     OUT_OF_RESOURCES = 0xA700
     DOES_NOT_MATCH = 0xA900
     CANNOT_UNDERSTAND = 0xC000
@@ -33,7 +36,13 @@ REASONS: Final[tuple[tuple[type[ApplianceError], FailureReason], ...]] = (
     (TooLarge, FailureReason.OUT_OF_RESOURCES),
     (Misidentified, FailureReason.DOES_NOT_MATCH),
     (Unacceptable, FailureReason.CANNOT_UNDERSTAND),
+    (NotAllowed, FailureReason.NOT_AUTHORISED),
     (PeerError, FailureReason.CANNOT_UNDERSTAND),
+)
+
+# What a request is answered of which nothing was stored, all for one reason; 409 for any other.
+STATUSES: Final[Mapping[FailureReason, int]] = MappingProxyType(
+    {FailureReason.OUT_OF_RESOURCES: 503, FailureReason.NOT_AUTHORISED: 403}
 )
 
 
@@ -80,13 +89,13 @@ class StoreReport:
 
     @property
     def status(self) -> int:
-        """200 all stored, 202 some, 409 none, 503 none and only for lack of space."""
+        """200 all stored, 202 some, 409 none; 403, 503 none and only for lack of permission, of space."""
         if not self.failures:
             return 200
         if self.successes:
             return 202
-        full = all(failure.reason is FailureReason.OUT_OF_RESOURCES for failure in self.failures)
-        return 503 if full else 409
+        reasons = {failure.reason for failure in self.failures}
+        return STATUSES.get(reasons.pop(), 409) if len(reasons) == 1 else 409
 
     def document(self) -> dict[str, Member]:
         """Return the store instances response as a DICOM JSON object."""

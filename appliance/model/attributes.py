@@ -24,12 +24,14 @@ class Level(StrEnum):
 class Source(StrEnum):
     """Where the value of an attribute comes from.
 
-    HEADER: read from the data set, stored in `column`. IDENTITY: read from the data set (or group
+    HEADER: read from the data set, stored in `column`. NESTED: the same, from the items of the sequence
+    `parent`; the values of all items are joined by a backslash. IDENTITY: read from the data set (or group
     2), a key of the row. COMPUTED: kept by the archive (counts, modalities). ANSWER: made while
     answering, stored nowhere (`column` is empty), at every level whatever `level` says.
     """
 
     HEADER = "header"
+    NESTED = "nested"
     IDENTITY = "identity"
     COMPUTED = "computed"
     ANSWER = "answer"
@@ -43,13 +45,18 @@ class Affinity(StrEnum):
     REAL = "REAL"
 
 
+# Text that people type into a worklist: kept in a folded form as well.
+_FOLDED: Final = frozenset({"PatientID", "AccessionNumber", "StudyID", "StudyDescription", "SeriesDescription"})
+
+
 @dataclass(frozen=True, slots=True)
 class Attribute:
     """One attribute of the table.
 
     `tag` is group << 16 | element. `returned`: QIDO-RS returns it unasked (PS3.18 tables
     10.6.3-3 to 10.6.3-5, plus what viewers cannot do without). `matchable`: it may be a key of
-    a search. `search_column` holds the folded form for person names, else "".
+    a search. `parent` is the tag of the sequence it stands in, 0 for an attribute of the data set itself;
+    the keyword of a nested one is a path ("RequestAttributesSequence.RequestedProcedureID").
     """
 
     tag: int
@@ -61,6 +68,7 @@ class Attribute:
     source: Source
     returned: bool
     matchable: bool
+    parent: int = 0
 
     @property
     def tag_text(self) -> str:
@@ -69,8 +77,8 @@ class Attribute:
 
     @property
     def search_column(self) -> str:
-        """The column with the folded person name (model.names.name_search), or ""."""
-        return f"{self.column}_search" if self.vr == "PN" else ""
+        """The column with the folded form (model.names: name_search of a person name, else fold), or ""."""
+        return f"{self.column}_search" if self.vr == "PN" or self.keyword in _FOLDED else ""
 
 
 _STUDY: Final = """
@@ -147,17 +155,29 @@ _INSTANCE: Final = """
 """
 
 
+REQUEST_ATTRIBUTES: Final = 0x00400275
+
+# Of sequences the index holds these: series level, in the order of the schema.
+_NESTED: Final = """
+00400009 RequestAttributesSequence.ScheduledProcedureStepID SH scheduled_procedure_step_id TEXT nested RM
+00401001 RequestAttributesSequence.RequestedProcedureID     SH requested_procedure_id      TEXT nested RM
+"""
+
+
 def _row(level: Level, line: str) -> Attribute:
     tag, keyword, vr, column, affinity, source, flags = line.split()
     return Attribute(
         tag=int(tag, 16), keyword=keyword, vr=vr, level=level, column="" if column == "-" else column,
         affinity=Affinity(affinity), source=Source(source), returned="R" in flags, matchable="M" in flags,
+        parent=REQUEST_ATTRIBUTES if source == Source.NESTED else 0,
     )  # fmt: skip
 
 
 _TABLES: Final = ((Level.STUDY, _STUDY), (Level.SERIES, _SERIES), (Level.INSTANCE, _INSTANCE))
 
 ATTRIBUTES: Final = tuple(_row(level, line) for level, text in _TABLES for line in text.split("\n") if line)
+
+NESTED: Final = tuple(_row(Level.SERIES, line) for line in _NESTED.split("\n") if line)
 
 _BY_KEYWORD: Final = MappingProxyType({attribute.keyword: attribute for attribute in ATTRIBUTES})
 _BY_TAG: Final = MappingProxyType({attribute.tag: attribute for attribute in ATTRIBUTES})
@@ -174,10 +194,26 @@ def by_tag(tag: int) -> Attribute | None:
 
 
 def find_attribute(name: str) -> Attribute | None:
-    """Return the attribute a query names by keyword ("PatientID") or by tag ("00100020", any case)."""
+    """Return the attribute a query names by keyword ("PatientID") or by tag ("00100020", any case).
+
+    One within a sequence is named by a path of either ("00400275.00400009").
+    """
+    if "." in name:
+        return _nested_names().get(name.upper())
     if len(name) == 8 and all(c in "0123456789abcdefABCDEF" for c in name):
         return by_tag(int(name, 16))
     return by_keyword(name)
+
+
+@cache
+def _nested_names() -> MappingProxyType[str, Attribute]:
+    """Return the nested attributes by every path of keywords and tags that names them, in upper case."""
+    named: dict[str, Attribute] = {}
+    for attribute in NESTED:
+        outer, _, inner = attribute.keyword.upper().partition(".")
+        for sequence in (outer, f"{attribute.parent:08X}"):
+            named |= {f"{sequence}.{name}": attribute for name in (inner, attribute.tag_text)}
+    return MappingProxyType(named)
 
 
 @cache
@@ -195,4 +231,11 @@ def header_attributes(level: Level) -> tuple[Attribute, ...]:
 @cache
 def columns(level: Level) -> tuple[str, ...]:
     """Return the header columns of one level's index table, in table order."""
-    return tuple(attribute.column for attribute in header_attributes(level))
+    nested = (attribute for attribute in NESTED if attribute.level is level)
+    return tuple(attribute.column for attribute in (*header_attributes(level), *nested))
+
+
+@cache
+def folded_attributes(level: Level) -> tuple[Attribute, ...]:
+    """Return the attributes of one level whose folded form is kept too, in table order."""
+    return tuple(attribute for attribute in header_attributes(level) if attribute.search_column)

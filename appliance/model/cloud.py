@@ -1,4 +1,4 @@
-"""Cloud records: the messages by which the centre learns of studies, images, objects and accesses.
+"""Cloud records: the messages by which the centre learns of studies, images, objects, failed conversions and accesses.
 
 Pure: index rows in, one JSON object out. Which fields there are stands in model.cloud_fields.
 """
@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from appliance.model.cloud_fields import ACCESS_FIELDS, IMAGE_FIELDS, STATE_FIELDS, STORE_FIELDS, Field
+from appliance.model.cloud_fields import (
+    ACCESS_FIELDS,
+    IMAGE_FIELDS,
+    STATE_FIELDS,
+    STORE_FIELDS,
+    TRANSCODE_FIELDS,
+    Field,
+)
 from appliance.model.cloud_values import shorten, write_value
 from appliance.model.moments import normalise_date
 from appliance.model.records import Value
@@ -23,7 +30,8 @@ IMAGE_TOPIC: Final = "dicom_image_queue"
 LOG_TOPIC: Final = "log_queue"
 STORAGE_TOPIC: Final = "storage_queue"
 ACCESS_TOPIC: Final = "webapi_access_queue"
-TOPICS: Final = (STATE_TOPIC, IMAGE_TOPIC, LOG_TOPIC, STORAGE_TOPIC, ACCESS_TOPIC)
+TRANSCODE_TOPIC: Final = "dicom_transcode_queue"
+TOPICS: Final = (STATE_TOPIC, IMAGE_TOPIC, LOG_TOPIC, STORAGE_TOPIC, TRANSCODE_TOPIC, ACCESS_TOPIC)
 
 STAND_IN: Final = "stand-in"
 
@@ -31,6 +39,8 @@ STAND_IN: Final = "stand-in"
 SAFE_HEADERS: Final = frozenset(
     {"accept", "content-length", "content-type", "host", "traceparent", "user-agent", "x-request-id"}
 )
+# Together they fit the field whatever stands in them: what is cut off later would be no JSON any more.
+LONGEST_HEADER: Final = 256
 
 
 class Row(Protocol):
@@ -146,13 +156,20 @@ def store_record(context: Context, study: Row, instance: Row, version: Row) -> C
     return _record(version["trace_id"], STORE_FIELDS, facts, context.timezone)
 
 
+def transcode_record(context: Context, version: Row, transcode: Row) -> CloudRecord:
+    """Return the record of one object whose pixels no decoder of the box could read; its key is the trace id."""
+    own = _own_facts(context, version["study_uid"], version["series_uid"])
+    facts: dict[str, Row] = {"context": own, "version": version, "transcode": transcode}
+    return _record(version["trace_id"], TRANSCODE_FIELDS, facts, context.timezone)
+
+
 def access_record(context: Context, access: Mapping[str, Value], headers: Mapping[str, str]) -> CloudRecord:
     """Return the record of one HTTP request; its key is the request id.
 
     `access` has a value for the sources of ACCESS_FIELDS, `timestamp` in microseconds since 1970.
     The query is left out and only harmless headers are kept, because either can name a patient.
     """
-    kept = {name.lower(): text for name, text in headers.items() if name.lower() in SAFE_HEADERS}
+    kept = {name.lower(): text[:LONGEST_HEADER] for name, text in headers.items() if name.lower() in SAFE_HEADERS}
     row = {
         **access,
         "path": str(access["path"]).partition("?")[0],

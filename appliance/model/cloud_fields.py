@@ -160,6 +160,20 @@ source_ip*            text       24  version.source_address       ""
 source_ae*            identifier 64  version.source_ae            ""
 """)
 
+TRANSCODE_FIELDS: Final = _fields("""
+trace_id*             identifier 36  version.trace_id             ""
+tenant_id*            identifier 64  context.tenant               ""
+study_uid*            identifier 64  version.study_uid            ""
+series_uid*           identifier 64  version.series_uid           ""
+sop_uid*              identifier 64  version.sop_uid              ""
+transfer_syntax_uid*  identifier 64  version.transfer_syntax_uid  ""
+frame*                i32        0   transcode.frame              1
+fault*                text       16  transcode.fault              ""
+reason*               text       256 transcode.reason             ""
+program*              text       64  transcode.program            ""
+created_time*         moment     0   transcode.at                 1970-01-01T00:00:00
+""")
+
 ACCESS_FIELDS: Final = _fields("""
 timestamp*       moment     0     access.timestamp       1970-01-01T00:00:00
 tenant_id*       identifier 64    context.tenant         ""

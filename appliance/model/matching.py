@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Literal
 
 from appliance.model.attributes import Attribute, Level
 from appliance.model.moments import date_bounds, time_bounds
-from appliance.model.names import fold_group, name_search
+from appliance.model.names import fold, fold_group, name_search
 from appliance.model.records import Value
 from appliance.model.uid import is_valid_uid
 
-Kind = Literal["exact", "wildcard", "range", "uids", "empty"]
+Kind = Literal["exact", "wildcard", "range", "uids", "words", "empty"]
 
 WILDCARD_VRS: Final = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 
 # Each one multiplies the work of comparing a long value.
 MOST_ASTERISKS: Final = 8
+MOST_WORDS: Final = 8
+
+# What parts the words of a name; within a folded name "=" parts the groups and "^" the components.
+SEPARATORS: Final = "=^ .'-"
+# From here on scripts do not part words by spaces: CJK radicals, kana, ideographs, Hangul and beyond.
+_FIRST_UNSPACED: Final = "\u2e80"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +42,33 @@ class Match:
     - "range": (low, high), both inclusive, "" for an open end. Compare as strings: the bounds are
       padded so that string order is the order of dates and times of any precision.
     - "uids": one or more UIDs; the row matches if it is any of them.
+    - "words": folded words of a person name; each must begin some word of the name, in any group or
+      component. A word in a script without spaces may stand anywhere.
 
-    A row without the attribute matches nothing but "empty".
+    A row without the attribute matches nothing but "empty". With `loose` text is compared folded: its
+    case, accents and width do not count.
     """
 
     attribute: Attribute
     kind: Kind
     values: tuple[str, ...]
+    loose: bool = False
 
     @property
     def folded(self) -> bool:
         """Whether `values` are folded and the attribute's search column is to be compared."""
-        return self.attribute.vr == "PN"
+        return self.attribute.vr == "PN" or self.loose
+
+
+@dataclass(frozen=True, slots=True)
+class Zones:
+    """The time zones of a search, in minutes east of UTC.
+
+    `asked`: of the dates and times in the query. `assumed`: of rows that name none.
+    """
+
+    asked: int
+    assumed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +76,9 @@ class Query:
     """One search: all of `matches` hold, within a study or series where their UID is given.
 
     Attributes of a higher level than `level` may be matched too. `modalities_in_study` holds
-    modalities of which the study must have at least one. `limit` and `offset` count rows.
+    modalities of which the study must have at least one. `limit` and `offset` count rows. `fuzzy` says
+    that `matches` were parsed that way. With `zones` ranges of dates, and of times that stand beside
+    them, are moments, converted between zones.
     """
 
     level: Level
@@ -66,6 +89,7 @@ class Query:
     offset: int = 0
     fuzzy: bool = False
     modalities_in_study: tuple[str, ...] = ()
+    zones: Zones | None = None
 
 
 def _text(attribute: Attribute, text: str) -> Match:
@@ -81,6 +105,30 @@ def _name(attribute: Attribute, text: str) -> Match:
     groups = [fold_group(group) for group in text.split("=")]
     folded = "=".join(groups).strip("=")
     return _text(attribute, folded) if folded.strip("*") else Match(attribute, "empty", ())
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """Return the folded words of a name as it was typed: "O'Neil, Zoë" gives o, neil, zoe."""
+    return tuple(re.split(f"[,{re.escape(SEPARATORS)}]+", fold(text).strip(f",{SEPARATORS}")))
+
+
+def is_spaced(word: str) -> bool:
+    """Say whether a word is of a script that parts words by spaces, so that its beginning can be told."""
+    return word[:1] < _FIRST_UNSPACED
+
+
+def _words(attribute: Attribute, text: str) -> Match:
+    if "*" in text or "?" in text:
+        return _name(attribute, text)
+    words = words_of(text)
+    if len(words) > MOST_WORDS:
+        raise ValueError(f"{attribute.keyword} has more than {MOST_WORDS} words.")
+    return Match(attribute, "words", words) if words[0] else Match(attribute, "empty", ())
+
+
+def _loose(attribute: Attribute, text: str) -> Match:
+    match = _text(attribute, fold(text))
+    return Match(attribute, match.kind, match.values, loose=True)
 
 
 def _uids(attribute: Attribute, text: str) -> Match:
@@ -133,10 +181,12 @@ _PARSERS: Final = MappingProxyType({
 })  # fmt: skip
 
 
-def parse_match(attribute: Attribute, text: str) -> Match:
+def parse_match(attribute: Attribute, text: str, *, fuzzy: bool = False) -> Match:
     """Return what the query value `text` asks of `attribute`.
 
-    A time without seconds asks for that whole hour or minute, so every time becomes a range.
+    `fuzzy` (PS3.18 8.3.4.2): a person name without wildcards is asked for by the beginnings of its
+    words, and text that the index keeps folded is compared folded. A time without seconds asks for
+    that whole hour or minute, so every time becomes a range.
     Raises ValueError with one plain sentence, which names the keyword and never the value.
     """
     if not attribute.matchable:
@@ -146,6 +196,8 @@ def parse_match(attribute: Attribute, text: str) -> Match:
     stripped = text.strip(" \0")
     if not stripped or (attribute.vr in WILDCARD_VRS and not stripped.strip("*")):
         return Match(attribute, "empty", ())
+    if fuzzy and attribute.search_column:
+        return (_words if attribute.vr == "PN" else _loose)(attribute, stripped)
     return _PARSERS.get(attribute.vr, _text)(attribute, stripped)
 
 
@@ -153,6 +205,14 @@ def wildcard_expression(pattern: str) -> re.Pattern[str]:
     """Return a DICOM wildcard pattern as a regular expression for whole values."""
     parts = re.split(r"([*?])", pattern)
     return re.compile("".join({"*": ".*", "?": "."}.get(part, re.escape(part)) for part in parts), re.DOTALL)
+
+
+def _matches_words(match: Match, value: str) -> bool:
+    found = re.split(f"[{re.escape(SEPARATORS)}]", name_search(value))
+    return all(
+        any(part.startswith(word) for part in found) if is_spaced(word) else word in name_search(value)
+        for word in match.values
+    )
 
 
 def _matches_name(match: Match, value: str) -> bool:
@@ -168,8 +228,16 @@ def matches(match: Match, value: Value) -> bool:
         return True
     if value is None or value == "":
         return False
-    if match.folded:
+    if match.kind == "words":
+        return _matches_words(match, str(value))
+    if match.attribute.vr == "PN":
         return _matches_name(match, str(value))
+    if match.attribute.parent:
+        return any(
+            matches(replace(match, attribute=replace(match.attribute, parent=0)), v) for v in str(value).split("\\")
+        )
+    if match.loose:
+        value = fold(str(value))
     if match.kind == "range":
         low, high = match.values
         return (not low or str(value) >= low) and (not high or str(value) <= high)

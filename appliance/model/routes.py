@@ -8,11 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 STATE = "state"
+# What is told of every object.
 EVENT_KINDS = (STATE, "image", "object")
+# That somebody has read something: of no object, so no filter of objects keeps it back.
+ACCESS = "access"
+# That an object has pixels which no decoder of the box can read.
+TRANSCODE = "transcode"
 FIFO = "fifo"
 NEWEST = "newest"
 DEFAULT_PRIORITY = 5
 HURRIED = -1
+# Behind every object that waits.
+LAST_PRIORITY = 9
 
 _MICROSECONDS = 1_000_000
 # Above every number of seconds since 1970 that will ever be met: priorities never mix.
@@ -87,7 +94,7 @@ class Route:
 
     def takes(self, kind: str, subject: Subject) -> bool:
         """Say whether an event of `kind` about `subject` goes to this sink."""
-        return kind in self.kinds and self.selection.matches(subject)
+        return kind in self.kinds and (kind == ACCESS or self.selection.matches(subject))
 
     def follows(self, subject: Subject) -> bool:
         """Say whether the states of the series go to this sink, if it takes any instance of it.
@@ -107,6 +114,10 @@ class Route:
         priority = next(rules, DEFAULT_PRIORITY)
         behind = _STEP - 1 - subject.received_at // _MICROSECONDS if self.order == NEWEST else 0
         return priority * _STEP + behind
+
+    def last_rank(self) -> int:
+        """Return a place behind everything that is told of objects."""
+        return (LAST_PRIORITY + 1) * _STEP
 
     def to_json(self) -> str:
         """Return the route, without its places, as JSON text; `from_json` reads it back."""

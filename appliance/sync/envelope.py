@@ -10,7 +10,8 @@ from typing import Any
 
 from appliance.archive.layout import instance_path
 from appliance.archive.outbox import Delivery
-from appliance.model.cloud import IMAGE_TOPIC, LOG_TOPIC, STATE_TOPIC, STORAGE_TOPIC
+from appliance.model.cloud import ACCESS_TOPIC, IMAGE_TOPIC, LOG_TOPIC, STATE_TOPIC, STORAGE_TOPIC, TRANSCODE_TOPIC
+from appliance.model.routes import ACCESS, TRANSCODE
 from appliance.sync.sinks.contract import RowFault
 
 OBJECT = "object"
@@ -19,6 +20,8 @@ TOPICS_BY_KIND: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "state": (STATE_TOPIC,),
     "image": (IMAGE_TOPIC,),
     OBJECT: (LOG_TOPIC, STORAGE_TOPIC),
+    TRANSCODE: (TRANSCODE_TOPIC,),
+    ACCESS: (ACCESS_TOPIC,),
 })  # fmt: skip
 
 

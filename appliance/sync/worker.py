@@ -83,6 +83,7 @@ class Worker:
         self._prover = prover
         self._yielding = Yielding(outbox.newest, pace.share)
         self._breaker = Breaker()
+        self._unanswered = True
         self._shown = ("", "")
         self._unsettled: tuple[Lease, list[Outcome]] | None = None
 
@@ -139,7 +140,9 @@ class Worker:
         if report.reached or report.obstacle is None:  # a try that reached nobody has used no line
             self._throttle.charge(sum(map(_size, lease.deliveries)))
         self._settle()
-        self._change(self._judged(report, len(lease.deliveries)))
+        breaker = self._judged(report, len(lease.deliveries))
+        self._unanswered &= not report.reached and breaker.state is State.CLOSED
+        self._change(breaker)
         return self._is_full(lease, rows)
 
     def _is_held(self) -> bool:
@@ -152,7 +155,8 @@ class Worker:
 
     def _idle(self, breaker: Breaker) -> Rest:
         """Nothing is due: read something back, or wait for the next row."""
-        if breaker != Breaker() and self._outbox.next_due(self.name) is None:
+        if (breaker != Breaker() or self._unanswered) and self._outbox.next_due(self.name) is None:
+            self._unanswered = False  # what the last process recorded kept nothing waiting
             self._change(retry.nothing_pending(breaker, self._clock.monotonic()))
         if self._prover is not None and (size := self._prover.step()):
             self._throttle.charge(size)
@@ -236,7 +240,12 @@ class Worker:
                 raise
 
     def _show(self) -> None:
-        """Record what an operator sees of the breaker, when it has changed."""
+        """Record what an operator sees of the breaker, when it has changed.
+
+        Until the destination has been heard of, what the last process recorded holds: a restart mends no line.
+        """
+        if self._unanswered:
+            return
         shown = self._breaker.state.value, self._breaker.reason
         if shown != self._shown:
             self.numbers.breaker, self.numbers.reason = shown

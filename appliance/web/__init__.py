@@ -8,20 +8,44 @@ import time
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from appliance.codec.faults import CodecFault
 from appliance.dicomweb.problems import Problem, problem_of
 from appliance.errors import ApplianceError, ArchiveFailed
 from appliance.logs import get_logger
 from appliance.model.uid import is_valid_uid
-from appliance.web import access, api, health, metadata, pages, qido, stow, wado
+from appliance.web import (
+    access,
+    account,
+    api,
+    export,
+    frames,
+    health,
+    login,
+    metadata,
+    ohif,
+    pages,
+    qido,
+    rendered,
+    setup,
+    stow,
+    viewer,
+    wado,
+    wado_uri,
+)
 from appliance.web.answers import Refused, problem_answer, secure
-from appliance.web.principal import principal_of
+from appliance.web.codec_faults import codec_fault_answer
+from appliance.web.principal import Principal
 from appliance.web.resources import ROOT
 from appliance.web.services import EXTENSION, Services
 from appliance.web.services import services as _services
 
 # Asked for every few seconds by machines: not worth a line each.
-ROUTINE = frozenset({"/healthz", "/readyz", "/metrics", "/api/v1/changes", "/static/<path:filename>"})
-DICOMWEB = (qido.blueprint, wado.blueprint, metadata.blueprint, stow.blueprint)
+ROUTINE = frozenset((
+    "/healthz", "/readyz", "/metrics", "/api/v1/changes", "/static/<path:filename>", "/ohif/<build>/<path:name>",
+))  # fmt: skip
+DICOMWEB = (qido.blueprint, wado.blueprint, frames.blueprint, rendered.blueprint, metadata.blueprint, stow.blueprint)
+PAGES = (pages.blueprint, viewer.blueprint, export.blueprint)
+ENTRANCE = (login.blueprint, setup.blueprint, account.blueprint)
 
 
 def create_app(services: Services) -> Flask:
@@ -32,11 +56,12 @@ def create_app(services: Services) -> Flask:
     app.url_map.strict_slashes = False
     for blueprint in DICOMWEB:
         app.register_blueprint(blueprint(), url_prefix=ROOT)
-    for blueprint in (health.blueprint, api.blueprint, pages.blueprint):
+    for blueprint in (health.blueprint, api.blueprint, wado_uri.blueprint, ohif.blueprint, *PAGES, *ENTRANCE):
         app.register_blueprint(blueprint())
     app.before_request(_admit)
     app.after_request(_finish)
     app.register_error_handler(Refused, lambda error: problem_answer(error.problem))
+    app.register_error_handler(CodecFault, codec_fault_answer)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(ApplianceError, _appliance_problem)
     app.register_error_handler(Exception, _unexpected)
@@ -47,10 +72,13 @@ def _admit() -> Response | None:
     """Refuse what may not come in; give everyone else a principal."""
     g.started = time.monotonic()
     tools: Services = _services()
-    problem = access.check(request.method, request.headers, tools.allowed_hosts)
+    problem = access.check(request.method, request.headers, tools.allowed_hosts, request.scheme)
     if problem is not None:
         return problem_answer(problem)
-    g.principal = principal_of(request, tools.archive.settings)
+    admitted = tools.gate.admit(request)
+    if not isinstance(admitted, Principal):
+        return admitted
+    g.principal, g.admitted = admitted, True
     return None
 
 
@@ -60,7 +88,7 @@ def _finish(answer: Response) -> Response:
     _services().metrics.note(route, request.method, answer.status_code, seconds)
     # The route and its UIDs, never the query: that is where patient data would be.
     get_logger(__name__).log(
-        logging.DEBUG if route in ROUTINE else logging.INFO,
+        logging.DEBUG if route in ROUTINE or request.args.get("live") else logging.INFO,
         "request",
         method=request.method,
         route=route,
@@ -69,6 +97,8 @@ def _finish(answer: Response) -> Response:
         address=request.remote_addr,
         **{name: str(value) for name, value in (request.view_args or {}).items() if is_valid_uid(str(value))},
     )
+    if g.get("admitted"):
+        _services().access_lines.note(request, answer, g.principal, g.started)
     return secure(answer)
 
 

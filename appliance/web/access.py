@@ -1,14 +1,13 @@
 """Who may reach the door: rules about headers that hold before any handler runs.
 
-Without logins the only protection of a door on loopback is that other web sites, other names and
-proxies cannot use a local browser or program to come through it.
+They keep other web sites, other names and unknown proxies from using somebody's browser to come through.
+Without logins nothing else protects a door on loopback.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Final, Protocol
-from urllib.parse import urlsplit
 
 from appliance.dicomweb.problems import Problem
 
@@ -52,23 +51,25 @@ def check_host(headers: Headers, allowed: frozenset[str]) -> Problem | None:
 
 
 def check_forwarded(headers: Headers) -> Problem | None:
-    """Refuse what comes through a proxy: the real sender is unknown, and nobody has logged in."""
+    """Refuse what comes through a proxy nobody has vouched for: who sends it, and by what way, is not known.
+
+    Of trusted proxies these headers were read, and taken away, before this.
+    """
     if any(headers.get(name) is not None for name in FORWARDED):
-        return Problem(403, "requests through a proxy are refused while there are no logins")
+        return Problem(403, "requests through this proxy are refused", "set web.trusted_proxies")
     return None
 
 
-def check_origin(method: str, headers: Headers) -> Problem | None:
+def check_origin(method: str, headers: Headers, scheme: str = "http") -> Problem | None:
     """Refuse a write that a page of another site makes; programs send neither header and pass."""
     if method in SAFE_METHODS:
         return None
-    origin = headers.get("Origin")
-    same = origin is None or urlsplit(origin)[:2] == ("http", (headers.get("Host") or "").strip())
-    if not same or headers.get("Sec-Fetch-Site") not in _OWN_FETCHES:
+    own = f"{scheme}://{(headers.get('Host') or '').strip()}"
+    if headers.get("Origin") not in (None, own) or headers.get("Sec-Fetch-Site") not in _OWN_FETCHES:
         return Problem(403, "a page of another site may not write to this appliance")
     return None
 
 
-def check(method: str, headers: Headers, allowed: frozenset[str]) -> Problem | None:
+def check(method: str, headers: Headers, allowed: frozenset[str], scheme: str = "http") -> Problem | None:
     """Return the first reason to refuse a request, None for none."""
-    return check_host(headers, allowed) or check_forwarded(headers) or check_origin(method, headers)
+    return check_host(headers, allowed) or check_forwarded(headers) or check_origin(method, headers, scheme)

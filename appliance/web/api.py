@@ -6,6 +6,7 @@ from flask import Blueprint, Response, request
 
 from appliance.dicomweb.problems import Problem
 from appliance.web.answers import Refused, json_answer
+from appliance.web.openapi import description
 from appliance.web.services import services
 
 MOST_CHANGES = 200
@@ -15,7 +16,13 @@ def blueprint() -> Blueprint:
     """Return the API."""
     api = Blueprint("api", __name__, url_prefix="/api/v1")
     api.add_url_rule("/changes", "changes", changes, methods=["GET"])
+    api.add_url_rule("/openapi.json", "description", openapi_document, methods=["GET"])
     return api
+
+
+def openapi_document() -> Response:
+    """Answer the OpenAPI description of DICOMweb and of this API."""
+    return json_answer(description())
 
 
 def changes() -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import tempfile
 import threading
@@ -12,14 +11,27 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from appliance import lifecycle, logs
+from appliance.access.sessions import Lifetimes
 from appliance.archive.room import Archive
 from appliance.archive.settings import ArchiveSettings
 from appliance.clock import SystemClock
+from appliance.codec.cache import FrameCache
+from appliance.codec.limits import Limits as CodecLimits
+from appliance.codec.pool import Pool
 from appliance.config import Settings, certificate_files
 from appliance.errors import ConfigurationError
 from appliance.web import create_app
 from appliance.web.access import allowed_names
+from appliance.web.access_lines import AccessLines
+from appliance.web.codec_metrics import CodecMetrics
+from appliance.web.entrance import entrance, open_book
+from appliance.web.gathering import Gatherer
 from appliance.web.metrics import ApplianceCollector, RequestMetrics, Sources
+from appliance.web.ohif_files import Viewer, read_viewer
+from appliance.web.prepared_frames import PreparedFrames
+from appliance.web.preparing import Preparer
+from appliance.web.proxies import networks, wrapper
+from appliance.web.series_metadata import SeriesMetadata
 from appliance.web.server import Limits, WebServer
 from appliance.web.services import Services
 
@@ -37,7 +49,6 @@ def main(settings: Settings) -> int:
     Raises ConfigurationError and SchemaMismatch before anything is served.
     """
     logs.configure(settings.log.level, settings.log.format, ROOM)
-    check_loopback(settings.web.host)
     stop = lifecycle.Stop()
     stop.install()
     archive = Archive.open(ArchiveSettings(**settings.archive_values()), ROOM, housekeeping=True)
@@ -46,19 +57,6 @@ def main(settings: Settings) -> int:
     finally:
         archive.close()
         stop.close()
-
-
-def check_loopback(host: str) -> None:
-    """Raise ConfigurationError unless `host` is this machine's own: there are no logins yet."""
-    try:
-        loopback = ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        loopback = host.lower() == "localhost"
-    if not loopback:
-        raise ConfigurationError(
-            f"web.host = {host}: without logins the web room listens on a loopback address only",
-            hint="set web.host to 127.0.0.1 and reach it through an SSH tunnel",
-        )
 
 
 def _serve(settings: Settings, archive: Archive, stop: lifecycle.Stop) -> int:
@@ -73,8 +71,16 @@ def _serve(settings: Settings, archive: Archive, stop: lifecycle.Stop) -> int:
     services = _services(settings, archive, spool, archive_failed)
     web = settings.web
     reserve = settings.archive.reserve_bytes
-    limits = Limits(web.threads, web.connection_limit, web.max_body_bytes, spool, reserve)
-    server = WebServer(create_app(services), web.host, web.port, limits)
+    limits = Limits(
+        threads_of(settings), web.connection_limit, web.max_body_bytes, spool, reserve, knows=services.gate.knows
+    )
+    application = wrapper(networks(web.trusted_proxies))(create_app(services))
+    server = WebServer(application, web.host, web.port, limits)
+    gatherer = Gatherer(archive, services.series_metadata, services.clock)
+    gatherer.start()
+    services.access_lines.start()
+    preparer = Preparer(archive, services.frames, services.clock, settings.home / "cache" / "frames" / "prepared")
+    preparer.start()
     server.start()
     _publish(settings.runtime_directory, server, "ready")
     notices.ready()
@@ -84,6 +90,12 @@ def _serve(settings: Settings, archive: Archive, stop: lifecycle.Stop) -> int:
         notices.watchdog()
     notices.stopping()
     drained = server.stop(DRAIN_SECONDS)
+    gatherer.stop()
+    services.access_lines.stop()
+    services.codec.close()
+    if services.book is not None:
+        services.book.close()
+    preparer.stop()
     lifecycle.withdraw(settings.runtime_directory, ROOM)
     log.info("door closed", drained=drained)
     return EXIT_ARCHIVE_FAILED if failed.is_set() else EXIT_STOPPED
@@ -102,12 +114,36 @@ def _spool(home: Path) -> Path:
     return spool
 
 
+def _ohif(folder: Path) -> Viewer | None:
+    """Return the OHIF viewer; without it, or with half of it, the fallback viewer serves."""
+    try:
+        return read_viewer(folder)
+    except ConfigurationError as error:
+        logs.get_logger(__name__).warning("no OHIF viewer", reason=error.message, hint=error.hint)
+        return None
+
+
+def codec_limits(settings: Settings) -> CodecLimits:
+    """Return what decoding may cost."""
+    return CodecLimits(**settings.codec.model_dump(exclude={"cache_bytes"}))
+
+
+def threads_of(settings: Settings) -> int:
+    """Return how many threads serve requests: decoders that hang hold up those that wait for one, and no other."""
+    return settings.web.threads + settings.codec.workers + settings.codec.waiting
+
+
 def _services(settings: Settings, archive: Archive, spool: Path, archive_failed: Callable[[], None]) -> Services:
     clock, runtime = SystemClock(), settings.runtime_directory
     registry = CollectorRegistry()
+    web = settings.web
+    lifetimes = Lifetimes(web.session_idle, web.session_lifetime)
+    book = open_book(settings.home, lifetimes, clock) if web.login == "required" else None
     files = certificate_files(settings, os.environ)
     sources = Sources(archive.numbers, archive.outbox, archive.proofs, runtime, files, clock)
     registry.register(ApplianceCollector(sources))
+    codec = Pool(codec_limits(settings), CodecMetrics(registry))
+    cache = FrameCache(settings.home / "cache" / "frames", settings.codec.cache_bytes)
     return Services(
         archive=archive,
         allowed_hosts=allowed_names(settings.web.host, settings.web.allowed_hosts),
@@ -118,4 +154,11 @@ def _services(settings: Settings, archive: Archive, spool: Path, archive_failed:
         clock=clock,
         archive_failed=archive_failed,
         metrics=RequestMetrics(registry),
+        gate=entrance(archive.settings, book, clock),
+        book=book,
+        access_lines=AccessLines(archive.accesses, clock),
+        series_metadata=SeriesMetadata(settings.home / "cache" / "metadata", settings.web.metadata_cache_bytes),
+        codec=codec,
+        frames=PreparedFrames(codec, cache, archive.transcodes, archive.numbers.disk),
+        ohif=_ohif(settings.web.ohif),
     )

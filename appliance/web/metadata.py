@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import tempfile
+import hashlib
 import uuid
 from collections.abc import Iterator, Sequence
-from typing import IO, Any
+from functools import partial
+from typing import IO
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
-from appliance.archive.reading import StoredInstance
-from appliance.archive.search import Found
-from appliance.archive.window import Bytes
-from appliance.dicomweb.dicom_json import Member, row_document
-from appliance.dicomweb.dicom_xml import to_xml
+from appliance.archive.reading import StoredInstance, StoredSeries
 from appliance.dicomweb.media_types import DICOM_JSON, DICOM_XML, JSON, MULTIPART, OCTET_STREAM, Offer
-from appliance.dicomweb.metadata import Document, Encoded, Place, Unreadable, read_metadata
+from appliance.dicomweb.metadata import Place, Unreadable
 from appliance.dicomweb.multipart import closing, message_length, part_head
 from appliance.dicomweb.problems import Problem
-from appliance.dicomweb.values import little_endian
-from appliance.logs import get_logger
-from appliance.model.attributes import ATTRIBUTES, Level
-from appliance.model.matching import Match, Query
+from appliance.dicomweb.values import WORDS, little_endian
 from appliance.web import wado
 from appliance.web.answers import Refused, compact_json, negotiated, warn
-from appliance.web.resources import url_of
+from appliance.web.documents import document_of, read_instance
+from appliance.web.gathered import Gathered
+from appliance.web.gathering import is_quiet, lines_of
+from appliance.web.ranges import cut, ranged
+from appliance.web.resources import base_url, check_uids
+from appliance.web.series_metadata import FORMAT
 from appliance.web.services import services
-from appliance.web.streams import CHUNK
+from appliance.web.streams import CHUNK, encoded_in, open_stored, read_span
 
 AS_JSON = Offer(DICOM_JSON, aliases=(JSON,))
 AS_XML = Offer(MULTIPART, part=DICOM_XML)
 BULK_PARTS = Offer(MULTIPART, part=OCTET_STREAM)
 BULK = Offer(OCTET_STREAM)
-IN_MEMORY = 4 << 20
-SOP_INSTANCE_UID = next(attribute for attribute in ATTRIBUTES if attribute.keyword == "SOPInstanceUID")
 
 
 def blueprint() -> Blueprint:
@@ -47,53 +44,76 @@ def blueprint() -> Blueprint:
 
 
 def retrieve(study_uid: str, series_uid: str = "", sop_uid: str = "") -> Response:
-    """Answer the metadata of every instance under a path: 200; 404, 406.
+    """Answer the metadata of every instance under a path: 200, 304; 404, 406.
 
     An instance whose data set cannot be read is answered from the index, with a Warning.
     """
-    instances = wado.stored(study_uid, series_uid, sop_uid)
+    check_uids(*filter(None, (study_uid, series_uid, sop_uid)))
     offer = negotiated(AS_JSON, AS_XML)
-    gathered = _Gathered(instances, offer)
-    answer = Response(_drain(gathered.file), content_type=gathered.content_type)
-    answer.content_length = gathered.length
-    if gathered.unread:
-        warn(
-            answer,
-            [f"The metadata of {gathered.unread} instances are incomplete: not all attributes could be read"],
-        )
+    if sop_uid:
+        return _answer(_instances(wado.stored(study_uid, series_uid, sop_uid), offer))
+    series = services().archive.reading.series(study_uid, series_uid)
+    if not series:
+        raise Refused(Problem(404, "nothing is stored under these UIDs"))
+    etag = _etag(series, offer)
+    known = etag in request.if_none_match
+    answer = Response(status=304) if known else _answer(_all_series(series, offer))
+    if "Warning" not in answer.headers:
+        answer.set_etag(etag)
     return answer
 
 
-class _Gathered:
-    """A whole answer, gathered before its headers go out; a large one in a file of the spool."""
+def _etag(series: Sequence[StoredSeries], offer: Offer) -> str:
+    revisions = (f"{one.series_uid} {one.revision}" for one in series)
+    words = (FORMAT, offer.type, base_url(), *revisions)
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:40]
 
-    def __init__(self, instances: Sequence[StoredInstance], offer: Offer) -> None:
-        self.unread = 0
-        spool = str(services().spool)
-        self.file: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY, dir=spool)  # noqa: SIM115
-        boundary = uuid.uuid4().hex
-        as_json = offer is AS_JSON
-        self.content_type = DICOM_JSON if as_json else f'{MULTIPART}; type="{DICOM_XML}"; boundary={boundary}'
-        head = part_head(boundary, {"Content-Type": DICOM_XML})
-        for number, instance in enumerate(instances):
-            document = self._document(instance)
-            if as_json:
-                self.file.write(b"," if number else b"[")
-                self.file.write(compact_json(document))
-            else:
-                self.file.write(head + to_xml(document))
-        self.file.write(b"]" if as_json else closing(boundary))
-        self.length = self.file.tell()
-        self.file.seek(0)
 
-    def _document(self, instance: StoredInstance) -> Document:
-        try:
-            return _read(instance)[0]
-        except (Unreadable, OSError) as error:
-            self.unread += 1
-            reason = str(error) if isinstance(error, Unreadable) else type(error).__name__
-            get_logger(__name__).warning("metadata unreadable", sop_uid=instance.sop_uid, reason=reason)
-            return _indexed(instance)
+def _instances(instances: Sequence[StoredInstance], offer: Offer) -> Gathered:
+    gathered = Gathered(services().spool, offer is AS_JSON)
+    for instance in instances:
+        document, whole = document_of(services().archive, instance, base_url())
+        gathered.add(compact_json(document))
+        gathered.broken += not whole
+    return gathered
+
+
+def _all_series(series: Sequence[StoredSeries], offer: Offer) -> Gathered:
+    """Gather from what is kept; what is not is read, and kept if its series is quiet."""
+    tools, root = services(), base_url()
+    gathered = Gathered(tools.spool, offer is AS_JSON)
+    for one in series:
+        if _from_kept(one, root, gathered):
+            continue
+        make = partial(lines_of, tools.archive, one)
+        room = is_quiet(one, tools.clock) and tools.archive.numbers.disk().accepting
+        if room and tools.series_metadata.write(one, make) and _from_kept(one, root, gathered):
+            continue
+        for line in make(root):
+            gathered.add(line.json)
+            gathered.broken += not line.whole
+    return gathered
+
+
+def _from_kept(series: StoredSeries, root: str, gathered: Gathered) -> bool:
+    before = gathered.place()
+    kept = services().series_metadata.read(series, root, gathered.add)
+    if kept is None:
+        gathered.back_to(before)
+        return False
+    gathered.broken += kept.broken
+    return True
+
+
+def _answer(gathered: Gathered) -> Response:
+    file = gathered.finish()
+    answer = Response(_drain(file), content_type=gathered.content_type)
+    answer.call_on_close(file.close)
+    answer.content_length = gathered.length
+    if gathered.broken:
+        count = f"{gathered.broken} instances"
+        warn(answer, [f"The metadata of {count} are incomplete: not all attributes could be read"])
+    return answer
 
 
 def _drain(file: IO[bytes]) -> Iterator[bytes]:
@@ -102,38 +122,20 @@ def _drain(file: IO[bytes]) -> Iterator[bytes]:
             yield chunk
 
 
-def _encoded(instance: StoredInstance, file: Any) -> Encoded:
-    return Encoded(file, instance.offset, instance.length, instance.transfer_syntax_uid, instance.assumed_charset)
-
-
-def _read(instance: StoredInstance) -> tuple[Document, dict[str, Place]]:
-    base = f"{url_of(instance)}/bulkdata/"
-    with instance.path.open("rb", buffering=0) as file:
-        return read_metadata(_encoded(instance, file), lambda path: base + path)
-
-
-def _indexed(instance: StoredInstance) -> dict[str, Member]:
-    query = Query(Level.INSTANCE, (Match(SOP_INSTANCE_UID, "uids", (instance.sop_uid,)),), limit=1)
-    row: Found = next(iter(services().archive.search.find(query)), {})
-    return row_document(ATTRIBUTES, row)
-
-
 def bulkdata(study_uid: str, series_uid: str, sop_uid: str, place: str) -> Response:
-    """Answer one bulk value of an instance, in little endian: 200; 404, 406."""
-    (instance,) = wado.stored(study_uid, series_uid, sop_uid)
+    """Answer one bulk value of an instance, in little endian: 200, 206, 304; 404, 406, 416."""
+    instance = wado.held_instance(study_uid, series_uid, sop_uid)
     offer = negotiated(BULK, BULK_PARTS)
     try:
-        found = _read(instance)[1].get(place)
-    except (Unreadable, OSError):
+        found = read_instance(instance, "")[1].get(place)
+    except Unreadable:
         found = None
     if found is None:
         raise Refused(Problem(404, "there is no bulk data at this place"))
-    pieces = _bulk_pieces(instance, found)
     if offer is BULK:
-        answer = Response(pieces, content_type=OCTET_STREAM)
-        answer.content_length = found.length
-        return answer
-    return _bulk_part(pieces, found.length)
+        etag = f"{instance.digest[:40]}-{place.replace('/', '.')}"
+        return ranged(partial(_bulk_pieces, instance, found), found.length, OCTET_STREAM, etag)
+    return _bulk_part(_bulk_pieces(instance, found, 0, found.length), found.length)
 
 
 def _bulk_part(pieces: Iterator[bytes], length: int) -> Response:
@@ -150,13 +152,12 @@ def _bulk_part(pieces: Iterator[bytes], length: int) -> Response:
     return answer
 
 
-def _bulk_pieces(instance: StoredInstance, place: Place) -> Iterator[bytes]:
-    with instance.path.open("rb", buffering=0) as file:
-        source: Bytes = _encoded(instance, file).source()
-        position, end = place.position, place.position + place.length
-        while position < end:
-            data = source.read_at(position, min(CHUNK, end - position))
-            if not data:
-                return
-            position += len(data)
-            yield little_endian(place.vr, data, place.big_endian)
+def _bulk_pieces(instance: StoredInstance, place: Place, start: int, size: int) -> Iterator[bytes]:
+    """Yield bytes [start, start + size) of a bulk value; words to be swapped are read whole."""
+    word = WORDS.get(place.vr, 1) if place.big_endian else 1
+    first = start // word * word
+    last = min(-(-(start + size) // word) * word, place.length)
+    with open_stored(instance) as file:
+        pieces = read_span(encoded_in(instance, file).source(), place.position + first, last - first)
+        swapped = (little_endian(place.vr, data, place.big_endian) for data in pieces)
+        yield from cut(swapped, start - first, size)

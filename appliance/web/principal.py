@@ -1,32 +1,34 @@
-"""Who is asking: the one place where a request gets its identity."""
+"""Who is asking, as every handler sees it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import cast
 
-from flask import Request
+from flask import g
 
-from appliance.archive.settings import ArchiveSettings
-
-
-class Role(StrEnum):
-    """What a principal may do."""
-
-    READ = "read"
-    STORE = "store"
+from appliance.access.roles import Permission
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A person or program, within one tenant of one site. `name` is for the records of the archive."""
+    """A person or program, within one tenant of one site.
+
+    `name` is for the records of the archive, "" where there are no logins. `identity` tells accounts and
+    tokens apart for ever, also when a name is given to somebody else later: "account:3", "token:7".
+    """
 
     site: str
     tenant: str
     name: str
-    roles: frozenset[Role]
+    identity: str
+    permissions: frozenset[Permission]
+
+    def may(self, permission: Permission) -> bool:
+        """Say whether this principal has a permission."""
+        return permission in self.permissions
 
 
-def principal_of(request: Request, settings: ArchiveSettings) -> Principal:
-    """Return who sends `request`. There are no logins yet: everyone on this machine may read and store."""
-    return Principal(settings.site, settings.tenant, "", frozenset(Role))
+def principal() -> Principal:
+    """Return who sends the request in hand. Handlers are called for nobody else than a principal."""
+    return cast(Principal, g.principal)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, request
 
@@ -43,7 +45,7 @@ def blueprint() -> Blueprint:
 
 
 def search(level: Level, study_uid: str = "", series_uid: str = "") -> Response:
-    """Answer one search: 200, with an empty list where nothing matches; 400, 406."""
+    """Answer one search: 200, 204 where nothing matches (PS3.18 10.6.3.1); 400, 406."""
     check_uids(*filter(None, (study_uid, series_uid)))
     offer = negotiated(AS_JSON, AS_XML)
     asked = parse_search(
@@ -52,11 +54,21 @@ def search(level: Level, study_uid: str = "", series_uid: str = "") -> Response:
         study_uid=study_uid or None,
         series_uid=series_uid or None,
         max_results=services().max_results,
+        assumed_minutes=_own_offset(),
     )
     rows, warnings = _found(asked)
+    if not rows and asked.query.limit:
+        return warn(Response(status=204), warnings)
     documents = [_document(asked, row) for row in rows]
     answer = json_answer(documents, content_type=DICOM_JSON) if offer is AS_JSON else xml_answer(documents)
     return warn(answer, warnings)
+
+
+def _own_offset() -> int:
+    """Return how many minutes east of UTC this box is now."""
+    tools = services()
+    now = datetime.fromtimestamp(tools.clock.now() / 1_000_000, ZoneInfo(tools.archive.settings.timezone))
+    return round((now.utcoffset() or timedelta()).total_seconds() / 60)
 
 
 def _found(asked: SearchRequest) -> tuple[list[Found], list[str]]:
@@ -72,7 +84,7 @@ def _found(asked: SearchRequest) -> tuple[list[Found], list[str]]:
 
 
 def _document(asked: SearchRequest, row: Found) -> dict[str, Member]:
-    answered = row | {"RetrieveURL": row_url(row), "InstanceAvailability": "ONLINE"}
+    answered = row | {"RetrieveURL": row_url(row)}
     return row_document(asked.attributes, answered)
 
 

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +28,7 @@ CLEANUP_SECONDS: Final = 5
 HEADER_BYTES: Final = 32 << 10
 RECEIVE_BYTES: Final = 256 << 10
 BODY_IN_MEMORY: Final = 512 << 10
+STRANGERS_BYTES: Final = 64 << 10
 OUTPUT_BYTES: Final = 1 << 20
 CHECK_BYTES: Final = 16 << 20
 LOOP_SECONDS: Final = 1.0
@@ -39,7 +41,8 @@ class Limits:
     """What one server may use; sizes are bytes.
 
     Bodies are spooled in `spool`, short of `reserve_bytes`. A connection on which nothing has moved
-    for `channel_seconds` is closed.
+    for `channel_seconds` is closed. `knows` says by two headers, Authorization and Cookie, whether the sender
+    may send more than STRANGERS_BYTES: the disk is not for strangers, whatever they are answered later.
     """
 
     threads: int
@@ -48,6 +51,7 @@ class Limits:
     spool: Path
     reserve_bytes: int
     channel_seconds: int = CHANNEL_SECONDS
+    knows: Callable[[str, str], bool] = lambda authorization, cookie: True
 
     def adjustments(self) -> Adjustments:
         """Return these limits in waitress's words."""
@@ -72,6 +76,18 @@ class Limits:
         )
 
 
+class Unauthorised(Error):  # type: ignore[misc]
+    """A stranger sends more than a form."""
+
+    code = 401
+    reason = "Unauthorized"
+
+    def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
+        """Add what HTTP asks of a 401."""
+        status, headers, body = super().to_response(ident)
+        return status, [*headers, ("WWW-Authenticate", "Bearer")], body
+
+
 class InsufficientStorage(Error):  # type: ignore[misc]
     """The body would eat into the disk reserve."""
 
@@ -84,6 +100,7 @@ def _parser(limits: Limits) -> type[HTTPRequestParser]:
         """Refuses a body for which there is no room, while it arrives and before it is spooled."""
 
         checked = 0
+        greeted = False
 
         def received(self, data: bytes) -> int:
             consumed: int = super().received(data)
@@ -92,7 +109,16 @@ def _parser(limits: Limits) -> type[HTTPRequestParser]:
                 expected = max(self.content_length - self.body_bytes_received, 0)
                 if expected > BODY_IN_MEMORY or self.body_bytes_received > BODY_IN_MEMORY:
                     self._check_room(expected)
+            if self.headers_finished and not self.completed and not self.greeted:
+                self._check_sender()
             return consumed
+
+        def _check_sender(self) -> None:
+            if max(self.content_length, self.body_bytes_received) > STRANGERS_BYTES:
+                self.greeted = True
+                if not limits.knows(self.headers.get("AUTHORIZATION", ""), self.headers.get("COOKIE", "")):
+                    self.error = Unauthorised("log in first, or send an API token")
+                    self.completed = True
 
         def _check_room(self, expected: int) -> None:
             found = os.statvfs(limits.spool)

@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 
+from appliance.access.book import Book
 from appliance.archive.room import Archive
 from appliance.clock import Clock
+from appliance.codec.pool import Pool
+from appliance.web.ohif_files import Viewer
+from appliance.web.prepared_frames import PreparedFrames
+from appliance.web.series_metadata import SeriesMetadata
 
 if TYPE_CHECKING:
+    from appliance.web.access_lines import AccessLines
+    from appliance.web.gate import Gate
     from appliance.web.metrics import RequestMetrics
 
 EXTENSION = "appliance"
@@ -23,7 +30,9 @@ class Services:
     """One room's tools. Sizes are bytes.
 
     `allowed_hosts`: lower-case host names, without port, that a request may name. `spool`: where
-    large answers are gathered. `archive_failed` is called once the archive must not be used on.
+    large answers are gathered. `archive_failed` is called once the archive must not be used on. `ohif`: the
+    viewer of the big screens, None where it is not installed. `codec` draws and decodes in child processes;
+    `frames` are decoded through it, and kept. `book`: accounts and sessions, None where there are no logins.
     """
 
     archive: Archive
@@ -35,6 +44,13 @@ class Services:
     clock: Clock
     archive_failed: Callable[[], None]
     metrics: RequestMetrics
+    series_metadata: SeriesMetadata
+    gate: Gate
+    book: Book | None
+    access_lines: AccessLines
+    codec: Pool
+    frames: PreparedFrames
+    ohif: Viewer | None = None
 
 
 def services() -> Services:

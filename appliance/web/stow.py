@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from io import BytesIO
 
 from flask import Blueprint, Response, g, request
@@ -25,6 +26,7 @@ from appliance.dicomweb.store_report import Failure, FailureReason, Reference, S
 from appliance.errors import ArchiveError, ArchiveFailed, PeerError
 from appliance.model.records import Door, Origin, Stored
 from appliance.model.uid import is_valid_uid
+from appliance.web.annotations import check_of
 from appliance.web.answers import Refused, json_answer, negotiated, problem_answer
 from appliance.web.principal import Principal
 from appliance.web.resources import check_uids, instance_url, study_url
@@ -46,7 +48,7 @@ def blueprint() -> Blueprint:
 
 
 def store(study_uid: str = "") -> Response:
-    """Store every part: 200 all, 202 some, 409 none; 400 for a broken message, 415 for another kind.
+    """Store every part: 200 all, 202 some, 409 none; 400 for a broken message, 403 without permission, 415 as ever.
 
     What is reported as stored is durable. Parts before the place where a message breaks stay stored.
     """
@@ -58,7 +60,10 @@ def store(study_uid: str = "") -> Response:
     except MultipartError as error:
         problem = Problem(400, error.message, error.hint)
         return problem_answer(problem, stored=[success.reference.sop_uid for success in session.successes])
-    return _answer(session.report(), offer)
+    answer = _answer(session.report(), offer)
+    # PS3.18 has no word for it: what became of each kind, for people who upload the same files twice.
+    answer.headers["Stored-As"] = ", ".join(f"{result}={count}" for result, count in session.results.items())
+    return answer
 
 
 def _message_type() -> MediaType:
@@ -115,7 +120,9 @@ class _Session:
         self._studies: set[str] = set()
         self.successes: list[Success] = []
         self.failures: list[Failure] = []
+        self.results: Counter[str] = Counter()
         principal: Principal = g.principal
+        self._check = check_of(principal)
         trace = request.headers.get("traceparent", "")
         self._origin = Origin(
             Door.STOW,
@@ -138,7 +145,9 @@ class _Session:
             return
         watched = _Watched(part)
         try:
-            stored = services().archive.ingest.receive_file(watched, self._origin, study_uid=self._study_uid)
+            stored = services().archive.ingest.receive_file(
+                watched, self._origin, study_uid=self._study_uid, check=self._check
+            )
         except (MultipartError, ArchiveFailed):
             raise
         except (ArchiveError, PeerError) as error:
@@ -148,6 +157,7 @@ class _Session:
 
     def _note(self, stored: Stored) -> None:
         self._studies.add(stored.study_uid)
+        self.results[stored.result.value] += 1
         url = instance_url(stored.study_uid, stored.series_uid, stored.sop_uid)
         self.successes.append(Success(Reference(stored.sop_class_uid, stored.sop_uid), url))
 

@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from appliance.archive.reading import StoredInstance
+from appliance.archive.window import Bytes
+from appliance.dicomweb.metadata import Encoded
 from appliance.dicomweb.multipart import closing
-from appliance.errors import ArchiveError
+from appliance.errors import ArchiveError, NotFound
+from appliance.web.zipping import zipped
 
 CHUNK: Final = 256 << 10
+
+
+def open_stored(instance: StoredInstance) -> BinaryIO:
+    """Open the file of an instance. Raises NotFound when it is gone, ArchiveError when it cannot be read."""
+    try:
+        return instance.path.open("rb", buffering=0)
+    except FileNotFoundError:
+        raise NotFound("the bytes under these UIDs are not held here any more") from None
+    except OSError as error:
+        raise ArchiveError("a stored file cannot be read", hint="run appliance fsck") from error
+
+
+def encoded_in(instance: StoredInstance, file: BinaryIO) -> Encoded:
+    """Return the data set of an instance whose file is open."""
+    return Encoded(file, instance.offset, instance.length, instance.transfer_syntax_uid, instance.assumed_charset)
+
+
+def read_span(source: Bytes, position: int, length: int) -> Iterator[bytes]:
+    """Yield `length` bytes of a data set from `position`, in pieces. Raises ArchiveError when it ends before."""
+    end = position + length
+    while position < end:
+        data = source.read_at(position, min(CHUNK, end - position))
+        if not data:
+            raise ArchiveError("a stored file is shorter than the index says", hint="run appliance fsck")
+        position += len(data)
+        yield data
 
 
 def read_file(path: Path, size: int, start: int = 0) -> Iterator[bytes]:
@@ -38,35 +66,6 @@ def multipart_files(heads: Sequence[bytes], instances: Sequence[StoredInstance],
     yield closing(boundary)
 
 
-class _Outlet:
-    """A file that cannot seek; what zipfile writes to it is taken away at once."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def write(self, data: bytes) -> int:
-        self._pieces.append(bytes(data))
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        """There is nothing to close."""
-
-    def take(self) -> bytes:
-        pieces, self._pieces = b"".join(self._pieces), []
-        return pieces
-
-
 def zipped_files(instances: Sequence[StoredInstance]) -> Iterator[bytes]:
     """Yield a ZIP archive of whole files, uncompressed, as <series>/<instance>.dcm."""
-    outlet = _Outlet()
-    with zipfile.ZipFile(outlet, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for instance in instances:
-            entry = zipfile.ZipInfo(f"{instance.series_uid}/{instance.sop_uid}.dcm")
-            with archive.open(entry, "w", force_zip64=True) as member:
-                for chunk in read_file(instance.path, instance.file_size):
-                    member.write(chunk)
-                    yield outlet.take()
-    yield outlet.take()
+    return zipped((f"{one.series_uid}/{one.sop_uid}.dcm", read_file(one.path, one.file_size)) for one in instances)

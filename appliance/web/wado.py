@@ -1,20 +1,27 @@
-"""WADO-RS (PS3.18 10.4): whole instances, as stored, streamed from disk."""
+"""WADO-RS (PS3.18 10.4): whole instances, streamed from disk as stored, or transcoded where that is asked."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as Those
+from io import SEEK_END
+from itertools import chain
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, stream_with_context
 
 from appliance.archive.reading import StoredInstance
 from appliance.dicomweb.media_types import DICOM, MULTIPART, Offer
-from appliance.dicomweb.multipart import message_length, part_head
+from appliance.dicomweb.multipart import closing, message_length, part_head
 from appliance.dicomweb.problems import Problem
+from appliance.model.syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from appliance.web.answers import Refused, negotiated, warn
+from appliance.web.drawings import known_to_client
+from appliance.web.ranges import ranged
 from appliance.web.resources import check_uids, url_of
 from appliance.web.services import services
-from appliance.web.streams import multipart_files, read_file, zipped_files
+from appliance.web.streams import CHUNK, multipart_files, read_file, zipped_files
+from appliance.web.transcoding import can_transcode, transcoded
 
 ZIP = "application/zip"
 
@@ -42,65 +49,135 @@ def stored(study_uid: str, series_uid: str = "", sop_uid: str = "") -> list[Stor
     return instances
 
 
+def held_instance(study_uid: str, series_uid: str, sop_uid: str) -> StoredInstance:
+    """Return one instance whose bytes are here, or end with 400 or 404."""
+    (instance,) = stored(study_uid, series_uid, sop_uid)
+    if not instance.held:
+        raise Refused(Problem(404, "the bytes under these UIDs are not held here any more"))
+    return instance
+
+
 def retrieve(study_uid: str, series_uid: str = "", sop_uid: str = "") -> Response:
     """Answer the instances under a path: 200, 206 when some are not held here; 404, 406."""
     known = stored(study_uid, series_uid, sop_uid)
     held = [instance for instance in known if instance.held]
     if not held:
         raise Refused(Problem(404, "the bytes under these UIDs are not held here any more"))
-    offer = _chosen(held, single=bool(sop_uid))
-    answer = _ANSWERS[offer.type](held)
+    offers = _chosen(held, single=bool(sop_uid))
+    decoded = frozenset(syntax for syntax, offer in offers.items() if offer.decoded)
+    answer = _ANSWERS[next(iter(offers.values())).type](held, decoded)
     if len(held) < len(known):
         answer.status_code = 206
         warn(answer, [f"{len(known) - len(held)} instances are not held here any more"])
     return answer
 
 
-def _chosen(instances: Sequence[StoredInstance], *, single: bool) -> Offer:
-    """Negotiate once per transfer syntax in store: every instance must be acceptable as it is."""
-    chosen: Offer | None = None
+def _chosen(instances: Sequence[StoredInstance], *, single: bool) -> dict[str, Offer]:
+    """Negotiate once per transfer syntax in store; all instances go in one kind of answer."""
+    chosen: dict[str, Offer] = {}
+    types: tuple[str, ...] = (MULTIPART, DICOM, ZIP) if single else (MULTIPART, ZIP)
     for syntax in sorted({instance.transfer_syntax_uid for instance in instances}):
-        offers = [Offer(MULTIPART, part=DICOM, transfer_syntax=syntax), Offer(ZIP, transfer_syntax=syntax)]
-        if single:
-            offers.insert(1, Offer(DICOM, transfer_syntax=syntax))
-        chosen = negotiated(*offers)
-    assert chosen is not None
+        offers = [_offer(type_, syntax, decoded=False) for type_ in types]
+        if can_transcode(syntax):
+            offers += [_offer(type_, EXPLICIT_VR_LITTLE_ENDIAN, decoded=True) for type_ in types if type_ != ZIP]
+        chosen[syntax] = negotiated(*offers)
+        types = (chosen[syntax].type,)
     return chosen
 
 
-def _multipart(instances: Sequence[StoredInstance]) -> Response:
+def _offer(type_: str, syntax: str, *, decoded: bool) -> Offer:
+    return Offer(type_, part=DICOM if type_ == MULTIPART else "", transfer_syntax=syntax, decoded=decoded)
+
+
+def _multipart(instances: Sequence[StoredInstance], decoded: Those[str]) -> Response:
     boundary = uuid.uuid4().hex
-    heads = [
-        part_head(boundary, {
-            "Content-Type": f"{DICOM}; transfer-syntax={instance.transfer_syntax_uid}",
-            "Content-Location": url_of(instance),
-            "Content-Length": str(instance.file_size),
-        })
-        for instance in instances
-    ]  # fmt: skip
+    content_type = f'{MULTIPART}; type="{DICOM}"; boundary={boundary}'
+    if decoded:
+        return Response(_mixed(instances, decoded, boundary), content_type=content_type)
+    heads = [_head(boundary, instance, instance.transfer_syntax_uid, instance.file_size) for instance in instances]
     length = message_length(heads, (instance.file_size for instance in instances), boundary)
-    answer = Response(
-        multipart_files(heads, instances, boundary),
-        content_type=f'{MULTIPART}; type="{DICOM}"; boundary={boundary}',
-    )
+    answer = Response(multipart_files(heads, instances, boundary), content_type=content_type)
     answer.content_length = length
     return answer
 
 
-def _single(instances: Sequence[StoredInstance]) -> Response:
+def _head(boundary: str, instance: StoredInstance, syntax: str, size: int) -> bytes:
+    return part_head(boundary, {
+        "Content-Type": f"{DICOM}; transfer-syntax={syntax}",
+        "Content-Location": url_of(instance),
+        "Content-Length": str(size),
+    })  # fmt: skip
+
+
+def _mixed(instances: Sequence[StoredInstance], decoded: Those[str], boundary: str) -> Iterator[bytes]:
+    """Return a message in which some instances are transcoded, one at a time, while it is sent.
+
+    The first is made before the headers go out, so that what no decoder can read has an answer of its
+    own; a later one that fails breaks the message off.
+    """
+
+    def parts() -> Iterator[bytes]:
+        for instance in instances:
+            if instance.transfer_syntax_uid in decoded:
+                with transcoded(instance) as file:
+                    size = file.seek(0, SEEK_END)
+                    file.seek(0)
+                    yield _head(boundary, instance, EXPLICIT_VR_LITTLE_ENDIAN, size)
+                    while chunk := file.read(CHUNK):
+                        yield chunk
+            else:
+                yield _head(boundary, instance, instance.transfer_syntax_uid, instance.file_size)
+                yield from read_file(instance.path, instance.file_size)
+        yield closing(boundary)
+
+    pieces = parts()
+    first = next(pieces)
+    return chain((first,), stream_with_context(pieces))
+
+
+def _single(instances: Sequence[StoredInstance], decoded: Those[str]) -> Response:
     (instance,) = instances
-    answer = Response(
-        read_file(instance.path, instance.file_size),
-        content_type=f"{DICOM}; transfer-syntax={instance.transfer_syntax_uid}",
-    )
-    answer.content_length = instance.file_size
+    return decoded_file(instance) if instance.transfer_syntax_uid in decoded else whole_file(instance)
+
+
+def whole_file(instance: StoredInstance) -> Response:
+    """Answer the file of one instance as it is stored: 200, 206, 304, 416."""
+
+    def read(start: int, size: int) -> Iterator[bytes]:
+        return read_file(instance.path, size, start)
+
+    content_type = f"{DICOM}; transfer-syntax={instance.transfer_syntax_uid}"
+    answer = ranged(read, instance.file_size, content_type, f"{instance.digest}-{instance.offset}")
+    return _named(answer, instance)
+
+
+def decoded_file(instance: StoredInstance) -> Response:
+    """Answer one instance in explicit VR little endian: 200, 206, 304, 416; the statuses of CodecFault."""
+    etag = f"{instance.digest}-decoded"
+    known = known_to_client(etag)
+    if known is not None:
+        return known
+    file = transcoded(instance)
+    length = file.seek(0, SEEK_END)
+
+    def read(start: int, size: int) -> Iterator[bytes]:
+        file.seek(start)
+        while size > 0 and (chunk := file.read(min(CHUNK, size))):
+            size -= len(chunk)
+            yield chunk
+
+    content_type = f"{DICOM}; transfer-syntax={EXPLICIT_VR_LITTLE_ENDIAN}"
+    answer = ranged(read, length, content_type, etag)
+    answer.call_on_close(file.close)
+    return _named(answer, instance)
+
+
+def _named(answer: Response, instance: StoredInstance) -> Response:
     answer.headers["Content-Disposition"] = f'attachment; filename="{instance.sop_uid}.dcm"'
-    answer.set_etag(instance.digest)
-    answer.make_conditional(request)
     return answer
 
 
-def _zip(instances: Sequence[StoredInstance]) -> Response:
+def _zip(instances: Sequence[StoredInstance], decoded: Those[str]) -> Response:
     answer = Response(zipped_files(instances), content_type=ZIP)
     answer.headers["Content-Disposition"] = f'attachment; filename="{instances[0].study_uid}.zip"'
     return answer

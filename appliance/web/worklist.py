@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,13 @@ PAGE_ROWS: Final = 25
 MOST_PAGES: Final = 100_000
 RECEIVING_SECONDS: Final = 60
 LONGEST: Final = 128
-FIELDS: Final = ("name", "patient_id", "accession", "date_from", "date_to", "modality")
+FIELDS: Final = ("name", "patient_id", "accession", "description", "date_from", "date_to", "modality")
+MOST_WORDS: Final = 8
+# The fields that people type words into, and what those are looked for in.
+_WORDS: Final[Mapping[str, str]] = MappingProxyType({
+    "name": "PatientName", "patient_id": "PatientID", "accession": "AccessionNumber",
+    "description": "StudyDescription",
+})  # fmt: skip
 _DAY: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 
 
@@ -59,26 +66,31 @@ def read_form(arguments: Mapping[str, str]) -> Form:
 
 
 def form_query(form: Form) -> Query:
-    """Return the query of a form. Words match anywhere, in any of a name's scripts. Raises BadEntry."""
+    """Return the query of a form. Raises BadEntry.
+
+    Words match anywhere and in any order, in any of a name's scripts, without regard to case and accents.
+    """
     values = form.values
-    words = "*".join(values["name"].split())
-    asked = {
-        "PatientName": words and f"*{words}*",
-        "PatientID": values["patient_id"] and f"*{values['patient_id']}*",
-        "AccessionNumber": values["accession"] and f"*{values['accession']}*",
-        "StudyDate": _days(values["date_from"], values["date_to"]),
-    }
-    matches = tuple(_match(keyword, text) for keyword, text in asked.items() if text)
+    asked = [(keyword, f"*{word}*") for name, keyword in _WORDS.items() for word in _words(values[name])]
+    asked.append(("StudyDate", _days(values["date_from"], values["date_to"])))
+    matches = tuple(_match(keyword, text) for keyword, text in asked if text)
     modalities = tuple(values["modality"].upper().replace(",", " ").split())
     offset = (form.page - 1) * PAGE_ROWS
-    return Query(Level.STUDY, matches, limit=PAGE_ROWS, offset=offset, modalities_in_study=modalities)
+    return Query(Level.STUDY, matches, limit=PAGE_ROWS, offset=offset, fuzzy=True, modalities_in_study=modalities)
+
+
+def _words(text: str) -> list[str]:
+    words = text.replace("^", " ").replace(",", " ").split()
+    if len(words) > MOST_WORDS:
+        raise BadEntry(UNSEARCHABLE)
+    return words
 
 
 def _match(keyword: str, text: str) -> Match:
     attribute = find_attribute(keyword)
     assert attribute is not None
     try:
-        return parse_match(attribute, text)
+        return parse_match(attribute, text, fuzzy=True)
     except ValueError:
         raise BadEntry(UNSEARCHABLE) from None
 
@@ -137,26 +149,48 @@ class Badge:
     values: Mapping[str, object]
 
 
-def badges(study: Mapping[str, Value], not_held: int, sent: Mapping[str, int], now: int, zone: str) -> list[Badge]:
-    """Return what is to be said of a study: held, still growing, sent where.
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """How many instances of a study are where.
 
-    `not_held`: instances without bytes on this box; `sent`: instances delivered, by sink; `now`:
-    microseconds since the epoch.
+    `not_held` have no bytes on this box, `contested` contents wait for a choice; `sent` and `proven`
+    count by sink what was delivered, and what was read back from there and is the same.
     """
+
+    not_held: int = 0
+    contested: int = 0
+    sent: Mapping[str, int] = field(default_factory=dict)
+    proven: Mapping[str, int] = field(default_factory=dict)
+
+
+def receiving(updated: int, now: int) -> bool:
+    """Say whether something that last changed at `updated` still grows; both are microseconds."""
+    return now - updated < RECEIVING_SECONDS * 1_000_000
+
+
+def badges(study: Mapping[str, Value], where: Whereabouts, now: int, zone: str) -> list[Badge]:
+    """Return what is to be said of a study: still growing, held, contested, sent where. `now` is microseconds."""
     updated, total = int(study["updated_at"] or 0), int(study["NumberOfStudyRelatedInstances"] or 0)
-    found = []
-    if now - updated < RECEIVING_SECONDS * 1_000_000:
+    not_held, found = where.not_held, []
+    if receiving(updated, now):
         time = shown_moment(updated, zone)[11:]
-        found.append(Badge("receiving", "receiving, last image {time}", {"time": time}))
+        found.append(Badge("receiving", "still receiving, last image {time}", {"time": time}))
     if not_held:
         found.append(
             Badge("missing", "{held} of {total} held here", {"held": max(0, total - not_held), "total": total})
         )
     elif not found:
         found.append(Badge("held", "held here", {}))
-    for sink, count in sorted(sent.items()):
-        values = {"sent": min(count, total), "total": total, "sink": sink}
-        done = count >= total
-        text = "all sent to {sink}" if done else "{sent} of {total} sent to {sink}"
-        found.append(Badge("sent" if done else "partly", text, values))
+    if where.contested:
+        found.append(Badge("conflict", "{count} contradict each other", {"count": where.contested}))
+    found += [_sent(sink, where, total) for sink in sorted(where.sent)]
     return found
+
+
+def _sent(sink: str, where: Whereabouts, total: int) -> Badge:
+    count = where.sent[sink]
+    if where.proven.get(sink, 0) >= total:
+        return Badge("sent", "confirmed at {sink}", {"sink": sink})
+    if count >= total:
+        return Badge("sent", "all sent to {sink}", {"sink": sink})
+    return Badge("partly", "{sent} of {total} sent to {sink}", {"sent": count, "total": total, "sink": sink})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import ingest
+from tests.benchmarks import ingest, reading, searching
 
 if __name__ == "__main__":
     ingest.main()
+    reading.main()
+    searching.main()

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database as UtilsDatabase
 
 from appliance.archive import database, migrations
 from appliance.archive.room import Archive
@@ -15,7 +16,7 @@ from appliance.model.attributes import Level, columns
 from tests.archives import new_archive, small_settings
 from tests.clocks import FakeClock
 
-NAMES = ("0001_first", "0002_routes", "0003_filling")
+NAMES = ("0001_first", "0002_routes", "0003_filling", "0004_reading")
 OBJECTS = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE '%sqlite_%' ORDER BY type, name"
 
 
@@ -66,6 +67,24 @@ def test_invariant_12_a_room_refuses_a_missing_database(tmp_path: Path) -> None:
     with pytest.raises(SchemaMismatch) as refused:
         Archive.open(small_settings(tmp_path), "scp")
     assert "appliance init" in refused.value.hint
+
+
+def test_what_was_stored_before_is_found_folded_after(tmp_path: Path) -> None:
+    path = tmp_path / "index.db"
+    cx = database.connect(path)
+    for name in ("0001.sql", "0002.sql"):
+        text = resources.files("appliance.archive").joinpath("schema", name).read_text(encoding="utf-8")
+        cx.executescript(text)
+    cx.execute(
+        "INSERT INTO study (tenant, study_uid, study_description, accession_number, cloud_patient_id, cloud_study_date,"
+        " modalities, series_count, instance_count, received_at, updated_at, revision)"
+        " VALUES ('default', '1.2', 'Röntgen THORAX', NULL, 'x', 'x', 'CT', 1, 1, 1, 1, 1)"
+    )
+    old = [step for name, step in migrations.STEPS if name == "0004_reading"]
+    old[0](UtilsDatabase(cx))
+    row = cx.execute("SELECT study_description_search, accession_number_search FROM study").fetchone()
+    cx.close()
+    assert tuple(row) == ("rontgen thorax", None)
 
 
 @pytest.mark.parametrize(

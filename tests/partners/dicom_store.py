@@ -181,6 +181,9 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            # A client that is not told would send its next request into a connection that is being closed.
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body if self.command != "HEAD" else b"")
 

@@ -29,6 +29,7 @@ CREATE TABLE study (
   received_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   revision INTEGER NOT NULL,
+  patient_id_search TEXT, accession_number_search TEXT, study_id_search TEXT, study_description_search TEXT,
   PRIMARY KEY (tenant, study_uid)
 ) STRICT;
 CREATE INDEX study_by_date ON study (tenant, study_date, study_time);
@@ -49,6 +50,7 @@ CREATE TABLE series (
   received_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   revision INTEGER NOT NULL,
+  series_description_search TEXT, scheduled_procedure_step_id TEXT, requested_procedure_id TEXT,
   PRIMARY KEY (tenant, study_uid, series_uid),
   FOREIGN KEY (tenant, study_uid) REFERENCES study (tenant, study_uid)
 ) STRICT;
@@ -138,10 +140,11 @@ CREATE TABLE sink (
   fill_until INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
+-- An access (somebody has read something) belongs to no study; it goes once every sink has it.
 CREATE TABLE event (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   tenant TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('state', 'image', 'object')),
+  kind TEXT NOT NULL CHECK (kind IN ('state', 'image', 'object', 'transcode', 'access')),
   study_uid TEXT NOT NULL,
   series_uid TEXT NOT NULL,
   sop_uid TEXT,
@@ -154,6 +157,7 @@ CREATE TABLE event (
   created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX event_by_series ON event (tenant, study_uid, series_uid, kind);
+CREATE INDEX event_access ON event (id) WHERE kind = 'access';
 
 CREATE TABLE delivery (
   sink TEXT NOT NULL REFERENCES sink (name),
@@ -223,3 +227,18 @@ CREATE TABLE rejected_caller (
   last_at INTEGER NOT NULL,
   PRIMARY KEY (tenant, ae_title, address, reason)
 ) STRICT, WITHOUT ROWID;
+
+-- Objects whose pixels no decoder here could read: the first frame that failed, and how. The object is untouched.
+CREATE TABLE transcode (
+  version_id INTEGER PRIMARY KEY REFERENCES version (id),
+  tenant TEXT NOT NULL,
+  study_uid TEXT NOT NULL,
+  series_uid TEXT NOT NULL,
+  sop_uid TEXT NOT NULL,
+  frame INTEGER NOT NULL,
+  fault TEXT NOT NULL CHECK (fault IN ('refused', 'timed_out', 'crashed', 'too_large')),
+  reason TEXT NOT NULL,
+  program TEXT NOT NULL,
+  at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX transcode_by_study ON transcode (tenant, study_uid);

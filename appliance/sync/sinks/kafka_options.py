@@ -7,21 +7,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from appliance.model.cloud import IMAGE_TOPIC, LOG_TOPIC, STATE_TOPIC, STORAGE_TOPIC
+from appliance.model.cloud import ACCESS_TOPIC, IMAGE_TOPIC, LOG_TOPIC, STATE_TOPIC, STORAGE_TOPIC, TRANSCODE_TOPIC
+from appliance.model.routes import ACCESS, TRANSCODE
 
 TOPIC_NAMES: Mapping[str, str] = MappingProxyType({
     "state": STATE_TOPIC,
     "image": IMAGE_TOPIC,
     "log": LOG_TOPIC,
     "storage": STORAGE_TOPIC,
+    TRANSCODE: TRANSCODE_TOPIC,
+    ACCESS: ACCESS_TOPIC,
 })  # fmt: skip
 
 # Which kinds of events a profile takes: without a receiver at the centre ("direct") the box itself
 # tells of stored objects.
 KINDS_BY_PROFILE: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "ours": ("state", "image"),
-    "upstream": ("state", "image"),
-    "direct": ("state", "image", "object"),
+    "ours": ("state", "image", TRANSCODE, ACCESS),
+    "upstream": ("state", "image", ACCESS),
+    "direct": ("state", "image", "object", ACCESS),
 })  # fmt: skip
 
 
@@ -29,9 +32,10 @@ KINDS_BY_PROFILE: Mapping[str, tuple[str, ...]] = MappingProxyType({
 class KafkaOptions:
     """One Kafka destination.
 
-    `bootstrap_servers` are "host:port". `topics` overrides topic names by "state", "image", "log"
-    or "storage". `source` names this box in ce_source (the site's id). `password_file` and
-    `signature_key_file` are read when a connection is made, never kept in the configuration.
+    `bootstrap_servers` are "host:port". `access_records` tells of reads, too, `transcode_records` of what no
+    decoder could read. `topics` overrides topic names by "state", "image", "log", "storage", "transcode" or
+    "access". `source` names this box in ce_source (the site's id).
+    `password_file` and `signature_key_file` are read when a connection is made, never kept in the configuration.
     Paths are absolute; None or "" means not used. `delivery_timeout` is in seconds.
     """
 
@@ -50,3 +54,11 @@ class KafkaOptions:
     signature_key_file: Path | None = None
     client_id: str = "dicom-edge-appliance"
     delivery_timeout: float = 30.0
+    access_records: bool = True
+    transcode_records: bool = True
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of events that are published."""
+        wanted = {ACCESS: self.access_records, TRANSCODE: self.transcode_records}
+        return tuple(kind for kind in KINDS_BY_PROFILE[self.profile] if wanted.get(kind, True))

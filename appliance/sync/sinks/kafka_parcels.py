@@ -9,7 +9,7 @@ from appliance.archive.outbox import Delivery
 from appliance.sync.envelope import OBJECT, TOPICS_BY_KIND, object_path, seal
 from appliance.sync.sinks.contract import Answer, RowFault
 from appliance.sync.sinks.kafka_headers import Headers, headers
-from appliance.sync.sinks.kafka_options import KINDS_BY_PROFILE, TOPIC_NAMES, KafkaOptions
+from appliance.sync.sinks.kafka_options import TOPIC_NAMES, KafkaOptions
 from appliance.sync.sinks.kafka_signature import Signer
 
 GROUP_BYTES = 1 << 20
@@ -49,8 +49,7 @@ def topic_name(options: KafkaOptions, usual: str) -> str:
 
 def topic_names(options: KafkaOptions) -> tuple[str, ...]:
     """Return the topics a profile publishes, under their configured names."""
-    kinds = KINDS_BY_PROFILE[options.profile]
-    return tuple(topic_name(options, usual) for kind in kinds for usual in TOPICS_BY_KIND[kind])
+    return tuple(topic_name(options, usual) for kind in options.kinds for usual in TOPICS_BY_KIND[kind])
 
 
 def pack(
@@ -87,7 +86,7 @@ def halves(parcels: Sequence[Parcel]) -> Iterator[list[Parcel]]:
 
 
 def _parcel(row: Delivery, options: KafkaOptions, signer: Signer | None) -> Parcel:
-    if row.kind in TOPICS_BY_KIND and row.kind not in KINDS_BY_PROFILE[options.profile]:
+    if row.kind in TOPICS_BY_KIND and row.kind not in options.kinds:
         raise RowFault(f"the profile {options.profile} publishes nothing of kind {row.kind}")
     # Where the object lies below the root of whichever store its bytes travel to.
     path = object_path(row) if row.kind == OBJECT else ""

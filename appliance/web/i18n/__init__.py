@@ -10,12 +10,17 @@ from typing import Final
 from werkzeug.datastructures import LanguageAccept
 
 from appliance.web.i18n.simplified_chinese import MESSAGES as SIMPLIFIED_CHINESE
+from appliance.web.i18n.simplified_chinese_access import MESSAGES as SIMPLIFIED_CHINESE_ACCESS
+from appliance.web.i18n.simplified_chinese_reading import MESSAGES as SIMPLIFIED_CHINESE_READING
 
 ENGLISH: Final = "en"
 CHINESE: Final = "zh-Hans"
 
 CATALOGUES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
-    {ENGLISH: MappingProxyType({}), CHINESE: SIMPLIFIED_CHINESE}
+    {
+        ENGLISH: MappingProxyType({}),
+        CHINESE: MappingProxyType({**SIMPLIFIED_CHINESE, **SIMPLIFIED_CHINESE_READING, **SIMPLIFIED_CHINESE_ACCESS}),
+    }
 )
 NAMES: Final[Mapping[str, str]] = MappingProxyType({ENGLISH: "English", CHINESE: "简体中文"})
 

@@ -1,34 +1,39 @@
-"use strict";
-// Comforts on top of pages that work without it: keys, and a word when something has arrived.
+// Keys on top of pages that work without them: / to search, j and k to move, o and v to open.
 
-function rows() {
-  return Array.from(document.querySelectorAll("table.list .name a"));
+function links() {
+  return Array.from(document.querySelectorAll("table.list td.name a"));
 }
 
 function move(step) {
-  const links = rows();
-  const at = links.indexOf(document.activeElement);
-  const next = links[Math.min(Math.max(at + step, 0), links.length - 1)];
+  const all = links();
+  const row = document.activeElement?.closest("tr");
+  const at = all.findIndex((link) => link.closest("tr") === row);
+  const next = all[at < 0 ? 0 : Math.min(Math.max(at + step, 0), all.length - 1)];
   if (next) next.focus();
 }
 
+function open(kind) {
+  const row = document.activeElement?.closest("tr") || document;
+  const link = row.querySelector(kind);
+  if (link) link.click();
+}
+
+const ACTIONS = {
+  "/": () => {
+    const field = document.getElementById("name");
+    if (!field) return false;
+    field.focus();
+    field.select();
+    return true;
+  },
+  j: () => move(1),
+  k: () => move(-1),
+  o: () => open("a.ohif"),
+  v: () => open("a.plainviewer"),
+};
+
 document.addEventListener("keydown", (event) => {
   const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
-  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-  const field = document.getElementById("name");
-  if (event.key === "/" && field) { event.preventDefault(); field.focus(); field.select(); }
-  if (event.key === "j") move(1);
-  if (event.key === "k") move(-1);
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || !(event.key in ACTIONS)) return;
+  if (ACTIONS[event.key]() !== false) event.preventDefault();
 });
-
-const notice = document.getElementById("changes");
-if (notice && notice.dataset.revision) {
-  const look = async () => {
-    if (document.hidden) return;
-    try {
-      const answer = await fetch("/api/v1/changes?after=" + notice.dataset.revision);
-      if (answer.ok && (await answer.json()).studies.length) notice.hidden = false;
-    } catch { /* the next look may succeed */ }
-  };
-  setInterval(look, 10000);
-}

@@ -107,7 +107,7 @@ def test_the_status_has_its_keys(box: Appliance) -> None:
     assert status["ready"] is True
     assert set(status) == {
         "version", "ready", "studies", "series", "instances", "not_held", "quarantined", "conflicts",
-        "disk", "sinks", "last_store", "rooms",
+        "unreadable_pixels", "disk", "sinks", "last_store", "rooms",
     }  # fmt: skip
     assert set(status["disk"]) == {"free_bytes", "reserve_bytes"}
     assert set(status["sinks"]["outbound"]) == {

@@ -57,7 +57,7 @@ def test_status_without_rooms_is_not_ready_but_complete(home: Home, tmp_path: Pa
     assert status["ready"] is False
     assert (status["studies"], status["series"], status["instances"]) == (2, 2, 2)
     assert status["sinks"]["outbound"]["pending"] == len(home.json("outbox", "list"))
-    assert "ready        no" in home.run("status", code=1).stdout
+    assert "ready no" in " ".join(home.run("status", code=1).stdout.split())
 
 
 def test_a_dead_letter_is_listed_shown_exported_and_sent_again(home: Home, tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_what_is_not_held_is_counted(home: Home, tmp_path: Path) -> None:
     next((home.path / "archive").rglob("*.dcm")).unlink()
     home.run("fsck", "--repair", code=1)
     assert home.json("status", code=1)["not_held"] == 1
-    assert "not held     1" in home.run("status", code=1).stdout
+    assert "not held 1" in " ".join(home.run("status", code=1).stdout.split())
 
 
 def test_a_lost_index_is_made_again_from_the_files(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,8 @@ class KafkaBox(Box):
             "bootstrap_servers": [broker.servers()],
             "topics": self.topics,
             "delivery_timeout": 5,
+            "access_records": False,
+            "transcode_records": False,
             **options,
         }
         settings = {"APPLIANCE__SYNC__SINKS": json.dumps({SINK: entry}), **(environ or {})}

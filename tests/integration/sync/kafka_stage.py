@@ -38,7 +38,14 @@ class Stage:
         """A sink; `options` differ from quick ones without security. `stopping` is its wish to stop."""
         stopping: Callable[[], bool] = options.pop("stopping", lambda: False)
         servers = (self.broker.servers(self.door),)
-        values = {"bootstrap_servers": servers, "source": "site-1", "topics": self.topics, "delivery_timeout": QUICK}
+        values: dict[str, Any] = {
+            "bootstrap_servers": servers,
+            "source": "site-1",
+            "topics": self.topics,
+            "delivery_timeout": QUICK,
+            "access_records": False,
+            "transcode_records": False,
+        }
         self._sinks.append(KafkaSink(KafkaOptions(**{**values, **options}), stopping))
         return self._sinks[-1]
 

@@ -72,6 +72,26 @@ def test_the_profile_direct_tells_of_objects_in_two_topics(stage: Stage) -> None
         assert json.loads(message.value or b"")["file_path"].endswith(f"{row.series_uid}/{row.sop_uid}.dcm")
 
 
+def test_reads_are_told_in_a_topic_of_their_own(stage: Stage) -> None:
+    topic = stage.topics["state"].replace("state", "access")
+    stage.broker.create_topics({topic: 1})
+    row = replace(stage.make.state(), kind="access", study_uid="", series_uid="r-1", message_key="r-1", payload="{}")
+    sink = stage.sink(access_records=True, topics={**stage.topics, "access": topic})
+    assert sink.deliver([row]) == {row.event_id: None}
+    (message,) = stage.broker.consume(topic)
+    assert (message.key, message.value) == (b"r-1", b"{}")
+
+
+def test_failed_conversions_are_told_in_a_topic_of_their_own(stage: Stage) -> None:
+    topic = stage.topics["state"].replace("state", "transcode")
+    stage.broker.create_topics({topic: 1})
+    row = replace(stage.make.image(), kind="transcode", message_key="t-1", payload='{"fault":"refused"}')
+    sink = stage.sink(transcode_records=True, topics={**stage.topics, "transcode": topic})
+    assert sink.deliver([row]) == {row.event_id: None}
+    (message,) = stage.broker.consume(topic)
+    assert (message.key, message.value) == (b"t-1", b'{"fault":"refused"}')
+
+
 def test_the_profile_upstream_demands_one_partition(stage: Stage) -> None:
     (answer,) = stage.sink(profile="upstream").deliver([stage.make.state()]).values()
     assert isinstance(answer, Misconfigured)

@@ -60,10 +60,22 @@ def test_a_centre_that_goes_away_and_comes_back_loses_nothing(tmp_path: Path, ce
         wait_until(lambda: box.stats().breaker == "open", 30)
         assert {row["attempts"] for row in box.archive.outbox.list(state="pending")} == {0}
         assert not box.stats().dead
+        since = box.stats().since
+        box.appliance.stop("sync")
+        box.start()
+        wait_until(lambda: tried(box), 30)
+        assert box.stats().since == since
         centre.start("web")
         box.wait_drained()
         wait_until(lambda: box.stats().breaker == "closed")
         assert box.stats().delivered == 6
+
+
+def tried(box: Box) -> bool:
+    """Say whether the process that runs now has met the line, too, and found it down."""
+    shown = box.published()
+    ours = shown.get("pid") == box.appliance.room_pid("sync")
+    return ours and shown["sinks"][SINK]["breaker"] in ("open", "half-open")
 
 
 def digests(instances: list[StoredInstance]) -> dict[str, str]:

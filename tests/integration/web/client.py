@@ -60,8 +60,10 @@ class WebClient:
         assert answer.status_code == 200, answer.text
 
     def search(self, path: str, **parameters: str) -> list[dict[str, Any]]:
-        """Return what a search finds, as DICOM JSON."""
+        """Return what a search finds, as DICOM JSON; nothing found has no body."""
         answer = self.ask("GET", f"/dicom-web{path}", params=parameters)
+        if answer.status_code == 204:
+            return []
         assert answer.status_code == 200, answer.text
         found = answer.json()
         assert isinstance(found, list)

@@ -22,7 +22,7 @@ def test_every_answer_has_the_security_headers(web: WebClient, path: str) -> Non
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert "public" not in headers["Cache-Control"]
     assert "Server" not in headers

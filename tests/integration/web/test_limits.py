@@ -159,7 +159,7 @@ def answers(box: Appliance) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_room_ends_in_order(box: Appliance, number: signal.Signals) -> None:
     start(box)
-    assert (box.home / "run" / "web.json").exists()
+    wait_until((box.home / "run" / "web.json").exists)
     assert box.stop("web", number) == 0
     assert not (box.home / "run" / "web.json").exists()
     assert "Traceback" not in box.output()

@@ -6,8 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 from dicomweb_client import DICOMwebClient
+from pydicom import Dataset
 from pydicom.uid import generate_uid
 
+from appliance.archive.database import Database
 from tests.builders.instances import ct, encode, part10_of, series
 from tests.integration.web.client import WebClient, read_parts, stow_body
 from tests.partners.appliance import Appliance
@@ -73,12 +75,11 @@ def test_names_in_any_script_are_found_by_a_part_and_shown_right(
     assert metadata[NAME]["Value"] == [{"Alphabetic": name}]
 
 
-def test_nothing_found_is_an_empty_list(web: WebClient) -> None:
-    assert web.search("/studies", PatientID="NOBODY") == []
-    assert (
-        web.get("/dicom-web/studies?PatientID=NOBODY", 'multipart/related; type="application/dicom+xml"').status_code
-        == 204
-    )
+def test_nothing_found_has_no_content(appliance: Appliance, web: WebClient) -> None:
+    for accept in ("application/dicom+json", 'multipart/related; type="application/dicom+xml"'):
+        answer = web.get("/dicom-web/studies?PatientID=NOBODY", accept)
+        assert (answer.status_code, answer.content) == (204, b"")
+    assert DICOMwebClient(appliance.dicomweb).search_for_studies(search_filters={"PatientID": "NOBODY"}) == []
 
 
 def test_a_limited_answer_says_how_many_remain(web: WebClient) -> None:
@@ -95,9 +96,76 @@ def test_a_limited_answer_says_how_many_remain(web: WebClient) -> None:
     assert "There are 3 additional results" in none.headers["Warning"]
 
 
-def test_literal_matching_only_is_warned_about(web: WebClient) -> None:
-    answer = web.get("/dicom-web/studies?fuzzymatching=true&PatientName=NOBODY")
-    assert "Only literal matching" in answer.headers["Warning"]
+def test_fuzzy_matching_finds_what_people_type(web: WebClient) -> None:
+    uid = str(generate_uid())
+    names = {"PatientName": "Müller-Lüdenscheidt^Jörg=山田^太郎", "StudyDescription": "Röntgen THORAX"}
+    web.keep(ct(StudyInstanceUID=uid, AccessionNumber="fz-77A", PatientID="FuzzyOne", **names))
+
+    def found(fuzzy: str = "true", **parameters: str) -> bool:
+        return bool(web.search("/studies", StudyInstanceUID=uid, fuzzymatching=fuzzy, **parameters))
+
+    for name in ("muller", "jorg mul", "LUDEN", "JÖRG, müller", "山", "太郎", "*udens*"):
+        assert found(PatientName=name), name
+    assert not any(found(PatientName=name) for name in ("uller", "jorg smith", "org", "川"))
+    assert found(StudyDescription="*rontgen*") and found(StudyDescription="RONTGEN thorax")
+    assert found(AccessionNumber="*Z-77a*") and found(PatientID="FUZZYONE")
+    # Without it the standard asks for the letters as they are (PS3.4 C.2.2.2.1).
+    assert not found("false", PatientID="FUZZYONE") and not found("false", StudyDescription="*rontgen*")
+
+
+def test_attributes_of_the_request_are_found_and_answered(web: WebClient) -> None:
+    items = []
+    for number in (1, 2):
+        item = Dataset()
+        item.ScheduledProcedureStepID, item.RequestedProcedureID = f"SPS-{number}", f"RP-{number}"
+        items.append(item)
+    dataset = ct(RequestAttributesSequence=items)
+    other = ct(StudyInstanceUID=dataset.StudyInstanceUID)
+    web.keep(dataset, other)
+    within = f"/studies/{dataset.StudyInstanceUID}/series"
+    for name in ("RequestAttributesSequence.ScheduledProcedureStepID", "00400275.00400009"):
+        for text in ("SPS-1", "SPS-2", "SPS-?", "*-2"):
+            (row,) = web.search(within, **{name: text})
+            assert row["0020000E"]["Value"] == [str(dataset.SeriesInstanceUID)]
+        assert web.search(within, **{name: "SPS"}) == []
+    assert [item["00400009"]["Value"] for item in row["00400275"]["Value"]] == [["SPS-1"], ["SPS-2"]]
+    assert row["00400275"]["Value"][1]["00401001"] == {"vr": "SH", "Value": ["RP-2"]}
+    rows = {one["0020000E"]["Value"][0]: one for one in web.search(within)}
+    assert rows[str(other.SeriesInstanceUID)]["00400275"] == {"vr": "SQ"}
+
+
+def test_moments_are_compared_between_time_zones(web: WebClient) -> None:
+    moment = {"StudyDate": "20240301", "StudyTime": "013000", "TimezoneOffsetFromUTC": "+0900"}
+    uid = str(ct().StudyInstanceUID)
+    web.keep(ct(StudyInstanceUID=uid, **moment))
+
+    def found(zone: str, **parameters: str) -> bool:
+        return bool(web.search("/studies", StudyInstanceUID=uid, TimezoneOffsetFromUTC=zone, **parameters))
+
+    assert found("+0900", StudyDate="20240301") and not found("+0900", StudyDate="20240229")
+    assert found("+0000", StudyDate="20240229") and not found("+0000", StudyDate="20240301")
+    assert found("-0500", StudyDate="20240229-20240229", StudyTime="1130-1130")
+    assert not found("-0500", StudyDate="20240229", StudyTime="1131-")
+    assert found("+0000", StudyDate="-20240229", StudyTime="-163000") and found("+0000", StudyDate="20240229-")
+
+
+def test_what_is_not_held_is_not_called_available(appliance: Appliance, web: WebClient) -> None:
+    first, second = ct(), ct()
+    second.StudyInstanceUID = first.StudyInstanceUID
+    web.keep(first, second)
+    study = f"/studies/{first.StudyInstanceUID}"
+
+    def availability(path: str, **parameters: str) -> list[str]:
+        return sorted(row["00080056"]["Value"][0] for row in web.search(path, **parameters))
+
+    assert availability("/studies", StudyInstanceUID=str(first.StudyInstanceUID)) == ["ONLINE"]
+    database = Database(appliance.home / "index.db")
+    with database.write() as cx:
+        lost = "UPDATE version SET blob_kind = 'evicted', blob_path = NULL WHERE sop_uid = ?"
+        cx.execute(lost, (str(first.SOPInstanceUID),))
+    database.close()
+    assert availability("/studies", StudyInstanceUID=str(first.StudyInstanceUID)) == ["UNAVAILABLE"]
+    assert availability(f"{study}/series") == availability(f"{study}/instances") == ["ONLINE", "UNAVAILABLE"]
 
 
 def test_answers_come_as_json_or_as_xml_or_not_at_all(web: WebClient) -> None:
@@ -131,3 +199,13 @@ def test_paths_hold_uids_only(web: WebClient) -> None:
         f"/studies/{'1' * 65}/instances",
     ):
         assert web.get(f"/dicom-web{path}").status_code == 400
+
+
+def test_a_name_stays_known_when_a_later_object_has_none(web: WebClient) -> None:
+    first = ct(PatientName="Remembered^Name", PatientID="KEPT-1")
+    later = ct(PatientName=None, PatientID=None, StudyInstanceUID=first.StudyInstanceUID)
+    web.keep(first)
+    web.keep(later)
+    (row,) = web.search("/studies", PatientName="*remembered*")
+    assert row[NAME]["Value"] == [{"Alphabetic": "Remembered^Name"}]
+    assert web.search("/studies", PatientID="kept-1", fuzzymatching="true") == [row]

@@ -232,3 +232,20 @@ def test_an_element_in_implicit_vr_among_explicit_ones_is_read() -> None:
 ])  # fmt: skip
 def test_an_unknown_vr_is_passed_over(tail: bytes) -> None:
     assert header_of(encode(ct()) + tail).marks == ()
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", EXPLICIT, "1.2.840.10008.1.2.2"])
+@pytest.mark.parametrize("undefined", [False, True])
+def test_the_request_that_an_image_answers_is_read_from_its_sequence(syntax: str, undefined: bool) -> None:
+    first, second, deep = Dataset(), Dataset(), Dataset()
+    first.ScheduledProcedureStepID, second.RequestedProcedureID = "SPS 1", "RP-2"
+    # The same tag in another sequence, or deeper in this one, is another attribute.
+    deep.ScheduledProcedureStepID = "OTHER"
+    first.ScheduledProtocolCodeSequence = [deep]
+    dataset = ct(RequestAttributesSequence=[first, second], ReferencedRequestSequence=[deep])
+    for name in ("RequestAttributesSequence", "ReferencedRequestSequence"):
+        dataset[name].is_undefined_length = undefined
+    header = header_of(encode(dataset, syntax), syntax)
+    assert header.series["scheduled_procedure_step_id"] == "SPS 1\\"
+    assert header.series["requested_procedure_id"] == "\\RP-2"
+    assert "requested_procedure_id" not in header_of(encode(ct(), syntax), syntax).series

@@ -190,11 +190,13 @@ def test_a_state_record_already_handed_out_is_followed_by_another(archive: Archi
 def test_the_breaker_remembers_since_when(archive: Archive, clock: FakeClock) -> None:
     archive.outbox.breaker(SINK, "open", "connection refused")
     since = clock.now()
-    clock.advance(5)
-    archive.outbox.breaker(SINK, "open", "timed out")
-    with archive.database.read() as cx:
-        row = cx.execute("SELECT breaker, reason, since FROM sink").fetchone()
-    assert tuple(row) == ("open", "timed out", since)
+    for state in ("half-open", "open"):
+        clock.advance(5)
+        archive.outbox.breaker(SINK, state, "timed out")
+    stats = archive.outbox.stats()[SINK]
+    assert (stats.breaker, stats.reason, stats.since) == ("open", "timed out", since)
+    archive.outbox.breaker(SINK, "closed", "")
+    assert archive.outbox.stats()[SINK].since == clock.now()
 
 
 def test_an_unknown_event_is_not_found(archive: Archive) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ import appliance.archive
 from appliance.archive.database import Database
 from appliance.archive.search import Search, statement
 from appliance.model.attributes import Level, find_attribute
-from appliance.model.matching import Match, Query, matches, parse_match
-from appliance.model.names import name_search
+from appliance.model.matching import Match, Query, Zones, matches, parse_match
+from appliance.model.names import fold, name_search
 
 SCHEMA = Path(appliance.archive.__file__).parent / "schema" / "schema.sql"
 
@@ -29,6 +30,8 @@ NAMES = [
     None,
 ]
 DATES = ["20240101", "20240131", "20231231", None]
+ZONES = ["+0800", "-0500", "+0000", "0800", None]
+FOLDED = ("patient_id", "accession_number", "study_description")
 TIMES = ["10", "101530", "101530.5", "235959", None]
 
 
@@ -38,6 +41,7 @@ def _row(index: int, tenant: str = "default", **values: Any) -> dict[str, Any]:
         "tenant": tenant, "study_uid": f"1.2.{index}", "cloud_patient_id": "x", "cloud_study_date": "x",
         "modalities": "CT", "series_count": 1, "instance_count": 1, "received_at": index, "updated_at": index,
         "revision": index, "patient_name_search": name_search(name) if name else None,
+        **{f"{column}_search": fold(values[column]) if values.get(column) else None for column in FOLDED},
     } | values  # fmt: skip
 
 
@@ -54,6 +58,9 @@ def _series(database: Database, study: str, series: str, modality: str, tenant: 
     })  # fmt: skip
 
 
+DESCRIPTIONS = ["Röntgen THORAX", "CT [Kopf]", "x*ray", None]
+
+
 def _studies() -> list[dict[str, Any]]:
     rows = []
     for index in range(60):
@@ -62,7 +69,8 @@ def _studies() -> list[dict[str, Any]]:
             patient_name=NAMES[index % len(NAMES)], study_date=DATES[index % len(DATES)],
             study_time=TIMES[index % len(TIMES)], patient_id=f"P{index % 9}" if index % 4 else None,
             accession_number="A[1]" if index % 3 else "a*1", patient_weight=float(index),
-            modalities="CT\\SR" if index % 2 else "MR",
+            modalities="CT\\SR" if index % 2 else "MR", study_description=DESCRIPTIONS[index % 4],
+            timezone_offset=ZONES[index % len(ZONES)],
         ))  # fmt: skip
     return rows
 
@@ -87,6 +95,12 @@ def _match(keyword: str, text: str) -> Match:
     attribute = find_attribute(keyword)
     assert attribute is not None
     return parse_match(attribute, text)
+
+
+def _fuzzy(keyword: str, text: str) -> Match:
+    attribute = find_attribute(keyword)
+    assert attribute is not None
+    return parse_match(attribute, text, fuzzy=True)
 
 
 def _found(database: Database, *given: tuple[str, str], **more: Any) -> list[str]:
@@ -142,6 +156,102 @@ def test_no_pattern_means_more_in_sql_than_in_dicom(database: Database, text: st
     match = _match("PatientName", text)
     found = set(_found(database, ("PatientName", text)))
     assert found == {row["study_uid"] for row in _studies() if matches(match, row["patient_name"])}
+
+
+FUZZY = {
+    "PatientName": [
+        "doe",
+        "john DOE",
+        "jo d",
+        "mul jorg",
+        "Müller",
+        "san",
+        "山",
+        "太郎 yama",
+        "oe",
+        "%",
+        "[B]",
+        "c%_",
+        "?oe",
+    ],
+    "StudyDescription": ["*rontgen*", "ct [KOPF]", "CT ?kopf?", "x*ray", "*[k]*", "THORAX"],
+    "PatientID": ["p1", "P?"],
+    "AccessionNumber": ["a[1]", "?[1]", "A\\*1"],
+}
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_fuzzy_sql_agrees_with_the_meaning_of_matching(database: Database, data: st.DataObject) -> None:
+    keywords = data.draw(st.lists(st.sampled_from(sorted(FUZZY)), unique=True, min_size=1, max_size=2))
+    chosen = [_fuzzy(word, data.draw(st.sampled_from(FUZZY[word]))) for word in keywords]
+    found = {row["StudyInstanceUID"] for row in Search(database, "default").find(Query(Level.STUDY, tuple(chosen)))}
+    expected = {
+        row["study_uid"]
+        for row in _studies()
+        if all(matches(match, row.get(match.attribute.column)) for match in chosen)
+    }
+    assert found == expected
+
+
+@given(st.text(alphabet="ADOé.'-= ^[]%_山三", min_size=1, max_size=6))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_word_means_more_in_sql_than_in_matching(database: Database, text: str) -> None:
+    match = _fuzzy("PatientName", text)
+    rows = Search(database, "default").find(Query(Level.STUDY, (match,)))
+    expected = {row["study_uid"] for row in _studies() if matches(match, row["patient_name"])}
+    assert {row["StudyInstanceUID"] for row in rows} == expected
+
+
+def _minutes(zone: str | None, assumed: int) -> int:
+    if zone is None or zone[0] not in "+-":
+        return assumed
+    return (-1 if zone[0] == "-" else 1) * (int(zone[1:3]) * 60 + int(zone[3:]))
+
+
+def _in_zone(row: dict[str, Any], zones: Zones) -> tuple[str, str]:
+    """Date and time of a row in the zone asked for, padded to the second."""
+    date, time = row["study_date"], row["study_time"]
+    clock = (time.split(".")[0] + "000000")[:6]
+    moment = datetime.strptime(date + clock, "%Y%m%d%H%M%S")
+    moment += timedelta(minutes=zones.asked - _minutes(row["timezone_offset"], zones.assumed))
+    return f"{moment:%Y%m%d}", f"{moment:%H%M%S}"
+
+
+@pytest.mark.parametrize("zones", [Zones(0), Zones(480, -300), Zones(-720, 840), Zones(330)])
+@pytest.mark.parametrize("days", ["20240101", "20231231-20240101", "-20231231", "20240102-"])
+def test_days_of_another_time_zone_are_other_moments(database: Database, zones: Zones, days: str) -> None:
+    found = set(_found(database, ("StudyDate", days), zones=zones))
+    low, _, high = days.partition("-") if "-" in days else (days, "-", days)
+    expected = set()
+    for row in _studies():
+        if row["study_date"] is None:
+            continue
+        day = _in_zone(row, zones)[0] if row["study_time"] else row["study_date"]
+        if (not low or day >= low) and (not high or day <= high):
+            expected.add(row["study_uid"])
+    assert found == expected != set()
+
+
+def test_days_and_times_of_another_time_zone(database: Database) -> None:
+    zones = Zones(-300, 0)
+    found = set(_found(database, ("StudyDate", "20231231-20240131"), ("StudyTime", "0300-0700"), zones=zones))
+    expected = set()
+    for row in _studies():
+        if row["study_date"] and row["study_time"]:
+            if ("20231231", "030000") <= _in_zone(row, zones) <= ("20240131", "070059"):
+                expected.add(row["study_uid"])
+        elif row["study_date"] and "20231231" <= row["study_date"] <= "20240131":
+            expected.add(row["study_uid"])
+    assert found == expected != set()
+
+
+def test_a_search_between_time_zones_uses_the_index_of_dates(database: Database) -> None:
+    query = Query(Level.STUDY, (_match("StudyDate", "20240101"),), zones=Zones(480))
+    sql, values = statement(query, "default", "*")
+    with database.read() as cx:
+        plan = " | ".join(str(row[3]) for row in cx.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall())
+    assert "study_by_date" in plan
 
 
 def test_names_are_found_by_one_or_two_ideographs(database: Database) -> None:

@@ -49,7 +49,7 @@ def test_a_table_becomes_a_route(tmp_path: Path) -> None:
     settings = load(written(tmp_path, TABLE), {}).settings
     ct = ("1.2.840.10008.5.1.4.1.1.2",)
     assert settings.archive_values()["sinks"] == (
-        Route("metadata", kinds=("state", "image")),
+        Route("metadata", kinds=("state", "image", "transcode", "access")),
         Route(
             "pixels",
             kinds=("object",),
@@ -79,7 +79,7 @@ def test_variables_reach_into_a_table_of_any_kind(tmp_path: Path) -> None:
     settings = load(written(tmp_path, TABLE), environ).settings
     stow, kafka = settings.sync.sinks["pixels"], settings.sync.sinks["metadata"]
     assert isinstance(stow, StowEntry) and stow.batch_count == 3
-    assert kafka.event_kinds == ("state", "image", "object")
+    assert kafka.event_kinds == ("state", "image", "object", "access")
 
 
 @pytest.mark.parametrize(

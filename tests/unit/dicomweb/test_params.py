@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.dicomweb.params import FUZZY_IGNORED, BadParameter, SearchRequest, parse_search
+from appliance.dicomweb.params import BadParameter, SearchRequest, parse_search
 from appliance.model.attributes import Level
+from appliance.model.matching import Zones
 
 
 def parse(text: str, level: Level = Level.STUDY, **more: str) -> SearchRequest:
@@ -79,10 +80,26 @@ def test_what_cannot_be_matched_is_ignored_with_a_warning() -> None:
         assert name in request.warnings[0]
 
 
-def test_fuzzy_matching_is_warned_about() -> None:
-    request = parse("fuzzymatching=true&PatientName=DOE")
-    assert request.query.fuzzy
-    assert request.warnings == (FUZZY_IGNORED,)
+@pytest.mark.parametrize("text", ["fuzzymatching=true&PatientName=DOE jo", "PatientName=DOE jo&fuzzymatching=true"])
+def test_fuzzy_matching_asks_for_the_beginnings_of_words(text: str) -> None:
+    request = parse(text)
+    (match,) = request.query.matches
+    assert (match.kind, match.values, request.warnings) == ("words", ("doe", "jo"), ())
+
+
+def test_a_time_zone_counts_for_the_whole_query() -> None:
+    for text, minutes in (("+0800", 480), (" 0800", 480), ("-0330", -210), ("+0000", 0)):
+        zones = parse(f"StudyDate=20240101&TimezoneOffsetFromUTC={text}", assumed_minutes=60).query.zones  # type: ignore[arg-type]
+        assert zones == Zones(minutes, 60)
+    assert parse("StudyDate=20240101").query.zones is None
+
+
+def test_attributes_within_the_request_sequence_are_asked_for_by_path() -> None:
+    for name in ("RequestAttributesSequence.ScheduledProcedureStepID", "00400275.00400009"):
+        (match,) = parse(f"{name}=SPS1", Level.SERIES).query.matches
+        assert (match.attribute.column, match.values) == ("scheduled_procedure_step_id", ("SPS1",))
+    assert "RequestAttributesSequence.RequestedProcedureID" in keywords(parse("", Level.SERIES))
+    assert parse("RequestAttributesSequence.RequestedProcedureDescription=x", Level.SERIES).warnings
 
 
 @pytest.mark.parametrize(
@@ -92,6 +109,9 @@ def test_fuzzy_matching_is_warned_about() -> None:
         "limit=x",
         "offset=1.5",
         "fuzzymatching=maybe",
+        "TimezoneOffsetFromUTC=0800",
+        "TimezoneOffsetFromUTC=+1500",
+        "fuzzymatching=true&PatientName=a b c d e f g h i",
         "NoSuchAttribute=1",
         "includefield=Nonsense",
         "StudyDate=yesterday",

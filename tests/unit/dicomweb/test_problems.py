@@ -14,7 +14,7 @@ def family(kind: type[ApplianceError]) -> list[type[ApplianceError]]:
 
 @pytest.mark.parametrize("kind", family(ApplianceError))
 def test_every_error_of_the_tree_has_a_status(kind: type[ApplianceError]) -> None:
-    assert 400 <= status_of(kind("x")) < 600
+    assert 400 <= status_of(kind.__new__(kind)) < 600
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ from appliance.dicomweb.store_report import (
     Success,
     reason_of,
 )
-from appliance.errors import ApplianceError, DiskFull, Misidentified, TooLarge, Unacceptable, Unparseable
+from appliance.errors import ApplianceError, DiskFull, Misidentified, NotAllowed, TooLarge, Unacceptable, Unparseable
 
 GOOD = Success(Reference("1.2", "3.4"), "http://h/i")
 BAD = Failure(Reference("1.2", "3.5"), FailureReason.DOES_NOT_MATCH)
+FORBIDDEN = Failure(Reference("1.2", "3.7"), reason_of(NotAllowed("no")))
 FULL = Failure(Reference("1.2", "3.6"), FailureReason.OUT_OF_RESOURCES)
 
 
@@ -28,6 +29,9 @@ FULL = Failure(Reference("1.2", "3.6"), FailureReason.OUT_OF_RESOURCES)
         ((), (BAD,), 409),
         ((), (FULL,), 503),
         ((), (FULL, BAD), 409),
+        ((), (FORBIDDEN, FORBIDDEN), 403),
+        ((), (FORBIDDEN, BAD), 409),
+        ((GOOD,), (FORBIDDEN,), 202),
     ],
 )
 def test_the_status_sums_up(successes: tuple[Success, ...], failures: tuple[Failure, ...], status: int) -> None:

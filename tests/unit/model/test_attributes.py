@@ -28,10 +28,11 @@ KEPT = {
     Level.STUDY: {
         "tenant", "study_uid", "patient_name_search", "referring_physician_name_search", "cloud_patient_id",
         "cloud_study_date", "modalities", "series_count", "instance_count", "received_at", "updated_at",
-        "revision",
+        "revision", "patient_id_search", "accession_number_search", "study_id_search", "study_description_search",
     },
     Level.SERIES: {
         "tenant", "study_uid", "series_uid", "instance_count", "received_at", "updated_at", "revision",
+        "series_description_search",
     },
     Level.INSTANCE: {
         "tenant", "study_uid", "series_uid", "sop_uid", "version_id", "sop_class_uid", "transfer_syntax_uid",
@@ -80,7 +81,7 @@ def test_no_attribute_stands_twice() -> None:
     assert len({attribute.tag for attribute in ATTRIBUTES}) == len(ATTRIBUTES)
 
 
-# PS3.18 tables 10.6.3-3, 10.6.3-4 and 10.6.3-5, without the sequence we do not index (0040,0275).
+# PS3.18 tables 10.6.3-3, 10.6.3-4 and 10.6.3-5; of the sequence (0040,0275) its two members are NESTED.
 REQUIRED = {
     Level.STUDY: "00080020 00080030 00080050 00080056 00080061 00080090 00080201 00081190 00100010 00100020"
     " 00100030 00100040 0020000D 00200010 00201206 00201208",

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from appliance.model.attributes import ATTRIBUTES, Level, columns
 from appliance.model.cloud import (
+    SAFE_HEADERS,
     TOPICS,
     CloudRecord,
     Context,
@@ -23,12 +24,14 @@ from appliance.model.cloud import (
     message_key,
     state_record,
     store_record,
+    transcode_record,
 )
 from appliance.model.cloud_fields import (
     ACCESS_FIELDS,
     IMAGE_FIELDS,
     STATE_FIELDS,
     STORE_FIELDS,
+    TRANSCODE_FIELDS,
     Field,
     Kind,
 )
@@ -37,7 +40,13 @@ from appliance.model.cloud_values import cut_utf8, shorten
 from appliance.model.records import Value
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "cloud-records.md"
-TABLES = {"state": STATE_FIELDS, "image": IMAGE_FIELDS, "store": STORE_FIELDS, "access": ACCESS_FIELDS}
+TABLES = {
+    "state": STATE_FIELDS,
+    "image": IMAGE_FIELDS,
+    "store": STORE_FIELDS,
+    "access": ACCESS_FIELDS,
+    "transcode": TRANSCODE_FIELDS,
+}
 
 STUDY_UID = "1.2.840.113619.2.55.3.1"
 SERIES_UID = f"{STUDY_UID}.2"
@@ -86,9 +95,11 @@ def records() -> Iterator[tuple[str, CloudRecord]]:
     yield "state", state_record(CONTEXT, study(), series())
     yield "image", image_record(CONTEXT, study(), series(), instance(), version())
     yield "store", store_record(CONTEXT, study(), instance(), version())
+    yield "transcode", transcode_record(CONTEXT, version(), TRANSCODE)
     yield "access", access_record(CONTEXT, ACCESS, {"User-Agent": "x"})
 
 
+TRANSCODE: dict[str, Value] = {"frame": 3, "fault": "refused", "reason": "no decoder", "program": "1", "at": NOW}
 ACCESS: dict[str, Value] = {
     "timestamp": NOW, "request_id": "r-1", "method": "GET", "path": "/dicom-web/studies?PatientName=DOE",
     "peer_addr": "192.0.2.7:40000", "user": "", "user_id": "", "status": 200, "content_length": "12",
@@ -154,6 +165,16 @@ def test_an_access_record_carries_no_query_and_no_secret() -> None:
     assert json.loads(str(record.value["headers"])) == {"accept": "*/*"}
     assert record.value["content_length"] == "12"
     assert record.value["status"] == 200
+
+
+@pytest.mark.parametrize("letter", ["x", '"', "\\", "\t", "\xe9", "\x7f"])
+def test_the_headers_of_an_access_are_json_however_long_they_came(letter: str) -> None:
+    headers = dict.fromkeys(SAFE_HEADERS, letter * 30_000)
+    kept = json.loads(str(access_record(CONTEXT, ACCESS, headers).value["headers"]))
+    assert set(kept) == set(SAFE_HEADERS)
+    assert json.loads(
+        str(access_record(CONTEXT, ACCESS, {name.upper(): "*/*" for name in SAFE_HEADERS}).value["headers"])
+    )
 
 
 @pytest.mark.parametrize("kind", list(TABLES))

@@ -23,6 +23,7 @@ class FakeOutbox:
     refusal: Exception | None = None
     reason: str = ""
     commits: int = 0
+    looks: int = 0
 
     def add(self, *deliveries: Delivery) -> None:
         """Announce events, as another process does."""
@@ -71,7 +72,8 @@ class FakeOutbox:
         return self.reason
 
     def next_due(self, sink: str) -> int | None:
-        """Return the earliest time of a pending row."""
+        """Return the earliest time of a pending row; `looks` counts how often there was nothing to hand out."""
+        self.looks += 1
         return min((self.due[n] for n, state in self.states.items() if state == "pending"), default=None)
 
     def changed(self) -> int:

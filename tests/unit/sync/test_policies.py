@@ -65,6 +65,7 @@ def test_a_held_sink_delivers_nothing_and_says_why(tmp_path: Path) -> None:
 
 def test_a_hold_leaves_the_breaker_as_it_was(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
+    bench.add(1)
     bench.worker.step()
     bench.outbox.reason = "x"
     bench.worker.step()

@@ -9,9 +9,12 @@ import pytest
 from werkzeug.datastructures import LanguageAccept
 
 import appliance.web
+from appliance.web.forms import REFUSALS, WORDS, sentence
 from appliance.web.i18n import CATALOGUES, Translator, choose_language
-from appliance.web.notices import HELD, TEXTS
-from appliance.web.worklist import MISTAKES, badges
+from appliance.web.login import STILL_OPEN
+from appliance.web.notices import CONFLICTS, HELD, MEANINGS, TEXTS
+from appliance.web.undrawable import REASONS, UNKNOWN
+from appliance.web.worklist import MISTAKES, Whereabouts, badges
 
 TEMPLATES = Path(appliance.web.__file__).parent / "templates"
 CALL = re.compile(r"_\(\s*(?:\"([^\"]*)\"|'([^']*)')")
@@ -25,13 +28,18 @@ def template_texts() -> set[str]:
 
 def badge_texts() -> set[str]:
     study: dict[str, int] = {"updated_at": 0, "NumberOfStudyRelatedInstances": 2}
-    found = [badges(study, lost, {"a": 1, "b": 2}, now, "UTC") for now in (0, 10**12) for lost in (0, 1)]
+    sent = {"a": 1, "b": 2, "c": 2}
+    found = [
+        badges(study, Whereabouts(lost, lost, sent, {"c": 2}), now, "UTC") for now in (0, 10**12) for lost in (0, 1)
+    ]
     return {badge.text for some in found for badge in some}
 
 
 @pytest.mark.parametrize("language", [language for language in CATALOGUES if language != "en"])
 def test_every_text_is_translated_and_no_translation_is_left_over(language: str) -> None:
-    shown = template_texts() | badge_texts() | {HELD, *TEXTS.values(), *MISTAKES}
+    shown = template_texts() | badge_texts() | {HELD, CONFLICTS, *TEXTS.values(), *MEANINGS.values(), *MISTAKES}
+    shown |= {UNKNOWN, *REASONS.values()}
+    shown |= {STILL_OPEN, *WORDS.values(), *map(sentence, REFUSALS)}
     assert shown == set(CATALOGUES[language])
 
 

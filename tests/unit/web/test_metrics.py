@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from appliance import lifecycle
 from appliance.clock import SystemClock
+from appliance.web.codec_metrics import CodecMetrics
 from appliance.web.metrics import GAUGES, PREFIX, ApplianceCollector, RequestMetrics, Sources
 from tests.archives import SINK, new_archive, sender
 from tests.builders.certificates import Authority
@@ -24,14 +25,18 @@ DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "monitoring.md"
 def names() -> set[str]:
     registry = CollectorRegistry()
     RequestMetrics(registry).note("/x", "BREW", 418, 0.1)
+    codec = CodecMetrics(registry)
+    codec.task("native", "done", 0.1)
+    codec.child_ended("idle")
     own = {metric.name for metric in registry.collect()}
     return own | {PREFIX + name for name in GAUGES}
 
 
 def test_every_metric_is_documented_and_every_documented_metric_exists() -> None:
     documented = set(re.findall(r"^\| `(dicom_edge_\w+)`", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE))
-    counters = {name + "_total" for name in names() if name.endswith("http_requests")}
-    assert documented == {name for name in names() if not name.endswith("http_requests")} | counters
+    counted = ("http_requests", "codec_tasks", "codec_children_ended")
+    counters = {name + "_total" for name in names() if name.endswith(counted)}
+    assert documented == {name for name in names() if not name.endswith(counted)} | counters
 
 
 def test_an_unknown_method_makes_no_label_of_its_own() -> None:

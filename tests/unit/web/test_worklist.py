@@ -6,6 +6,7 @@ import pytest
 
 from appliance.web.worklist import (
     BadEntry,
+    Whereabouts,
     badges,
     form_query,
     read_form,
@@ -16,20 +17,21 @@ from appliance.web.worklist import (
 )
 
 
-def asked(**values: str) -> dict[str, tuple[str, ...]]:
+def asked(**values: str) -> list[tuple[str, tuple[str, ...]]]:
     query = form_query(read_form(values))
-    return {match.attribute.keyword: match.values for match in query.matches}
+    return [(match.attribute.keyword, match.values) for match in query.matches]
 
 
-def test_words_of_a_name_match_anywhere_in_their_order() -> None:
-    assert asked(name="  Zhang  San ") == {"PatientName": ("*zhang*san*",)}
-    assert asked(name="山") == {"PatientName": ("*山*",)}
+def test_words_match_anywhere_in_any_order() -> None:
+    assert asked(name="  Zhang^  Sán ") == [("PatientName", ("*zhang*",)), ("PatientName", ("*san*",))]
+    assert asked(name="山") == [("PatientName", ("*山*",))]
+    assert asked(description="Schädel CT") == [("StudyDescription", ("*schadel*",)), ("StudyDescription", ("*ct*",))]
 
 
 def test_dates_may_be_open_at_either_end() -> None:
-    assert asked(date_from="2024-01-31") == {"StudyDate": ("20240131", "")}
-    assert asked(date_to="20240131") == {"StudyDate": ("", "20240131")}
-    assert asked(date_from="2024-01-01", date_to="2024-01-31") == {"StudyDate": ("20240101", "20240131")}
+    assert asked(date_from="2024-01-31") == [("StudyDate", ("20240131", ""))]
+    assert asked(date_to="20240131") == [("StudyDate", ("", "20240131"))]
+    assert asked(date_from="2024-01-01", date_to="2024-01-31") == [("StudyDate", ("20240101", "20240131"))]
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2024-13-45", "31.01.2024", "2023-02-29", "0000-01-01"])
@@ -44,10 +46,12 @@ def test_other_mistakes_are_not_called_dates() -> None:
         asked(date_from="2024-02-01", date_to="2024-01-31")
     with pytest.raises(BadEntry, match="cannot be searched for"):
         asked(accession="*a*b*c*d*e*f*g*h*i*")
+    with pytest.raises(BadEntry, match="cannot be searched for"):
+        asked(name="a b c d e f g h i")
 
 
 def test_identifiers_and_modalities() -> None:
-    assert asked(patient_id="P1", accession="A2") == {"PatientID": ("*P1*",), "AccessionNumber": ("*A2*",)}
+    assert asked(patient_id="P1", accession="A2") == [("PatientID", ("*p1*",)), ("AccessionNumber", ("*a2*",))]
     assert form_query(read_form({"modality": "ct, mr"})).modalities_in_study == ("CT", "MR")
 
 
@@ -76,18 +80,33 @@ def test_dates_and_times_are_shown_or_left_as_they_are() -> None:
     assert shown_moment(0, "Asia/Shanghai") == "1970-01-01 08:00:00"
 
 
+MINUTE = 61_000_000
+STUDY: dict[str, int] = {"updated_at": 0, "NumberOfStudyRelatedInstances": 5}
+
+
 def test_badges_say_what_is_held_growing_and_sent() -> None:
-    study: dict[str, int] = {"updated_at": 0, "NumberOfStudyRelatedInstances": 5}
-    held, partly, sent = badges(study, 0, {"centre": 2, "disk": 7}, 61_000_000, "UTC")
+    held, partly, sent = badges(STUDY, Whereabouts(sent={"centre": 2, "disk": 7}), MINUTE, "UTC")
     assert (held.kind, partly.kind, sent.kind) == ("held", "partly", "sent")
     assert partly.values == {"sent": 2, "total": 5, "sink": "centre"}
-    assert [badge.kind for badge in badges(study, 0, {}, 59_000_000, "UTC")] == ["receiving"]
+    (growing,) = badges(STUDY, Whereabouts(), 59_000_000, "Asia/Shanghai")
+    assert (growing.kind, growing.values) == ("receiving", {"time": "08:00:00"})
+
+
+def test_sent_is_confirmed_once_every_image_was_read_back() -> None:
+    for proven, text in ((4, "all sent to {sink}"), (5, "confirmed at {sink}")):
+        where = Whereabouts(sent={"centre": 5}, proven={"centre": proven})
+        assert badges(STUDY, where, MINUTE, "UTC")[-1].text == text
 
 
 def test_what_is_not_held_is_never_called_held() -> None:
-    study: dict[str, int] = {"updated_at": 0, "NumberOfStudyRelatedInstances": 5}
-    (missing,) = badges(study, 2, {}, 61_000_000, "UTC")
+    (missing,) = badges(STUDY, Whereabouts(not_held=2), MINUTE, "UTC")
     assert (missing.kind, missing.text, missing.values) == (
         "missing", "{held} of {total} held here", {"held": 3, "total": 5},
     )  # fmt: skip
-    assert [badge.kind for badge in badges(study, 5, {}, 59_000_000, "UTC")] == ["receiving", "missing"]
+    both = badges(STUDY, Whereabouts(not_held=5), 59_000_000, "UTC")
+    assert [badge.kind for badge in both] == ["receiving", "missing"]
+
+
+def test_contents_that_contradict_each_other_are_told() -> None:
+    conflict = badges(STUDY, Whereabouts(contested=1), MINUTE, "UTC")[-1]
+    assert (conflict.kind, conflict.values) == ("conflict", {"count": 1})

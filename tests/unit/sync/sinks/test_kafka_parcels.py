@@ -21,18 +21,24 @@ def _options(**values: Any) -> KafkaOptions:
 @pytest.mark.parametrize(
     ("profile", "topics"),
     [
-        ("ours", ("dicom_state_queue", "dicom_image_queue")),
-        ("upstream", ("dicom_state_queue", "dicom_image_queue")),
-        ("direct", ("dicom_state_queue", "dicom_image_queue", "log_queue", "storage_queue")),
+        ("ours", ("dicom_state_queue", "dicom_image_queue", "dicom_transcode_queue", "webapi_access_queue")),
+        ("upstream", ("dicom_state_queue", "dicom_image_queue", "webapi_access_queue")),
+        (
+            "direct",
+            ("dicom_state_queue", "dicom_image_queue", "log_queue", "storage_queue", "webapi_access_queue"),
+        ),
     ],
 )
 def test_each_profile_has_its_topics(profile: str, topics: tuple[str, ...]) -> None:
     assert topic_names(_options(profile=profile)) == topics
+    assert topic_names(_options(profile=profile, access_records=False)) == topics[:-1]
+    told = tuple(topic for topic in topics if topic != "dicom_transcode_queue")
+    assert topic_names(_options(profile=profile, transcode_records=False)) == told
 
 
 def test_topics_may_have_other_names(tmp_path: Path) -> None:
     options = _options(profile="direct", topics={"state": "a", "storage": "b"})
-    assert topic_names(options) == ("a", "dicom_image_queue", "log_queue", "b")
+    assert topic_names(options) == ("a", "dicom_image_queue", "log_queue", "b", "webapi_access_queue")
     answers: dict[int, Answer] = {}
     (parcel,) = pack([Deliveries(tmp_path).state()], options, None, answers)
     assert [message.topic for message in parcel.messages] == ["a"]

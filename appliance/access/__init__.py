@@ -1,0 +1,1 @@
+"""Who may look: accounts, sessions and tokens, in a database of their own."""

@@ -1,0 +1,30 @@
+"""Settings of decoding."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from appliance.config.kinds import GIB, MIB, Count, Seconds, Size
+from appliance.config.section import Section
+
+
+class CodecSection(Section):
+    """Decoding of pixels, in child processes."""
+
+    workers: int = Field(default=2, ge=1, le=64)
+    """Child processes that decode at the same time."""
+
+    deadline_seconds: Seconds = 20.0
+    """Seconds one image may take; then its child process is killed."""
+
+    memory_bytes: int = Field(default=2 * GIB, ge=512 * MIB)
+    """Most memory (address space) of one child process, in bytes."""
+
+    output_bytes: Count = 512 * MIB
+    """Longest result of one task, in bytes: a decoded frame, or a whole transcoded object."""
+
+    waiting: int = Field(default=32, ge=1, le=1024)
+    """Most requests that wait for a child process, besides those that `web.threads` counts; more get a 503."""
+
+    cache_bytes: Size = 2 * GIB
+    """Most bytes of decoded frames kept below `cache/frames` of the home; 0 keeps none and prepares none."""

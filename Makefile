@@ -54,7 +54,7 @@ suites: $(VENV)/.test ## Run the test suites: in parallel, then those that need 
 	$(BIN)/pytest -m "serial and not full"
 
 bench: $(VENV)/.test ## Measure; prints a table, judges nothing
-	$(BIN)/python -m tests.benchmarks
+	PYTHONPATH=packaging/ohif $(BIN)/python -m tests.benchmarks
 
 reference: $(VENV)/.test ## Rewrite the table of docs/configuration.md
 	$(BIN)/python -m tests.architecture.reference docs/configuration.md

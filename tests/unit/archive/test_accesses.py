@@ -127,3 +127,13 @@ def test_reading_does_not_look_like_arriving(archive: Archive) -> None:
     assert archive.outbox.newest() == before
     archive.ingest.receive_file(BytesIO(part10(ct())), sender())
     assert archive.outbox.newest() > before
+
+
+def test_a_sink_that_comes_later_is_not_told_of_reads_before_it(archive: Archive) -> None:
+    archive.accesses.append([access(1)])
+    later = Route("later", kinds=("state", ACCESS))
+    archive.outbox.register([TAKES, OTHER, later])
+    assert archive.outbox.list(sink="later", limit=10) == []
+    archive.accesses.append([access(2)])
+    (row,) = archive.outbox.list(sink="later", limit=10)
+    assert row["kind"] == ACCESS

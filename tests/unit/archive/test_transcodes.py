@@ -15,6 +15,7 @@ from appliance.archive import transcodes as module
 from appliance.archive.outbox import Delivery
 from appliance.archive.reading import StoredInstance
 from appliance.archive.room import Archive
+from appliance.errors import DiskFull
 from appliance.model.records import ConflictPolicy
 from appliance.model.routes import Route
 from tests.archives import new_archive, sender
@@ -119,4 +120,20 @@ def test_a_sink_that_asks_later_is_told_of_what_there_was_to_tell(archive: Archi
     stored = kept(archive, ct())
     archive.transcodes.note(stored.version_id, 1, "refused", "no decoder")
     archive.outbox.register([Route("first", kinds=("transcode",)), Route("centre", kinds=("transcode",))])
+    assert [record["sop_uid"] for record in transcode_rows(archive)] == [stored.sop_uid]
+
+
+def test_what_could_not_be_told_is_not_recorded_either(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive.outbox.register([Route("centre", kinds=("transcode",))])
+    stored = kept(archive, ct())
+
+    def fails(*_: Any) -> None:
+        raise DiskFull("no room")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("appliance.archive.events.queue", fails)
+        with pytest.raises(DiskFull):
+            archive.transcodes.note(stored.version_id, 1, "refused", "no decoder")
+    assert archive.transcodes.records() == []
+    archive.transcodes.note(stored.version_id, 1, "refused", "no decoder")
     assert [record["sop_uid"] for record in transcode_rows(archive)] == [stored.sop_uid]

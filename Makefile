@@ -14,7 +14,7 @@ OHIF := $(CURDIR)/build/ohif
 BUILD_OHIF := PYTHONPATH=packaging/ohif $(PYTHON) -m ohif_build --link $(OHIF)
 
 .DEFAULT_GOAL := help
-.PHONY: help run ohif test test-full test-setup lint format types contracts suites bench reference lock clean
+.PHONY: help run ohif central-demo test test-full test-setup lint format types contracts suites bench reference lock clean
 
 help: ## Show this menu
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -26,6 +26,9 @@ run: $(VENV)/.runtime ## Run every room on loopback, data under ./var; Ctrl-C dr
 
 ohif: ## Build the OHIF viewer (Node and npm, for this alone); make run and the tests use it
 	@$(BUILD_OHIF)
+
+central-demo: test-setup $(VENV)/.test ## The centre and two boxes, with a line that breaks; ARGS=--keep leaves it running
+	@$(BIN)/python -m tests.demo.centre $(ARGS)
 
 test: test-setup $(VENV)/.test lint types contracts suites ## Install what the tests need and run them all
 
@@ -49,8 +52,10 @@ types: $(VENV)/.test ## Check types
 contracts: $(VENV)/.test ## Check which package may import which
 	$(BIN)/lint-imports
 
-suites: $(VENV)/.test ## Run the test suites: in parallel, then those that need the machine alone
-	$(BIN)/pytest -n 2 --dist worksteal -m "not serial and not full"
+# Most tests wait for processes and disks: three at a time on two cores.
+suites: $(VENV)/.test ## Run the test suites: in parallel, two at a time, then those that need the machine alone
+	$(BIN)/pytest -n 3 --dist worksteal -m "not paired and not serial and not full"
+	$(BIN)/pytest -n 2 --dist loadfile -m "paired and not serial and not full"
 	$(BIN)/pytest -m "serial and not full"
 
 bench: $(VENV)/.test ## Measure; prints a table, judges nothing

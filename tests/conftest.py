@@ -13,7 +13,7 @@ import pytest
 from tests.clocks import FakeClock
 
 ROOT = Path(__file__).parent
-FOLDER_MARKS = {"crash": "serial", "memory": "serial", "soak": "serial", "browser": "serial", "benchmarks": "full"}
+FOLDER_MARKS = {"crash": "paired", "browser": "paired", "memory": "serial", "soak": "serial", "benchmarks": "full"}
 # Where tests hold connections, pipes and processes.
 OPENING = ("integration", "contract", "crash")
 

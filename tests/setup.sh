@@ -3,8 +3,8 @@
 # Without root it names what is missing and fails: a test that cannot run is not a test that passes.
 set -eu
 
-PACKAGES="dcmtk orthanc orthanc-dicomweb strace mosquitto maven chromium fonts-noto-cjk nginx-light"
-SERVICES="orthanc mosquitto nginx"
+PACKAGES="dcmtk openssl orthanc orthanc-dicomweb strace mosquitto maven chromium fonts-noto-cjk nginx-light postgresql"
+SERVICES="orthanc mosquitto nginx postgresql"
 PYTHON="${PYTHON:-python3}"
 POLICY=/usr/sbin/policy-rc.d
 

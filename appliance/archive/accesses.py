@@ -26,7 +26,7 @@ class Access:
 
     `at` is in microseconds since 1970, UTC. `path` without a query; `peer` is "address:port". `headers`
     are as they came: the record keeps harmless ones only. `length` is the Content-Length of the answer,
-    "unknown" without one.
+    "unknown" without one. `tenant`: whose data it was, "" for the archive's own tenant.
     """
 
     at: int
@@ -41,6 +41,7 @@ class Access:
     length: str
     milliseconds: int
     traceparent: str = ""
+    tenant: str = ""
 
 
 class Accesses:
@@ -70,9 +71,9 @@ class Accesses:
         return len(accesses[room:]) if takers else 0
 
     def _put(self, cx: Connection, takers: Sequence[Route], access: Access, now: int) -> None:
-        settings = self._settings
+        settings, tenant = self._settings, access.tenant or self._settings.tenant
         record = access_record(
-            Context(settings.tenant, settings.site, settings.timezone, 0, now),
+            Context(tenant, settings.site, settings.timezone, 0, now),
             {
                 "timestamp": access.at,
                 "request_id": access.request_id,
@@ -89,7 +90,7 @@ class Accesses:
         )
         # A "series" of its own: no access waits for another, and none holds back a study.
         values = {
-            "tenant": settings.tenant, "kind": ACCESS, "study_uid": "", "series_uid": access.request_id,
+            "tenant": tenant, "kind": ACCESS, "study_uid": "", "series_uid": access.request_id,
             "sop_uid": None, "version_id": None, "message_key": record.key, "payload": record.text, "revision": 0,
             "trace_id": access.request_id, "traceparent": access.traceparent, "created_at": now,
         }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Rejected callers: who knocked at the DICOM door and was turned away, so that the technician sees it."""
+"""Rejected callers: who knocked at a door and was turned away, so that the technician sees it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from appliance.archive.database import Database, Row
 from appliance.clock import Clock
 
 MAXIMUM_ROWS = 1000
+# An AE title has 16 characters, the name of a site 64.
+MAXIMUM_NAME = 64
 
 
 class Callers:
@@ -18,14 +20,14 @@ class Callers:
         self._clock = clock
 
     def reject(self, ae_title: str, address: str, reason: str, *, count: int = 1) -> None:
-        """Remember `count` rejections. Durable on return; call it outside the network's threads."""
+        """Remember `count` rejections of an AE title or a site. Durable on return; not for the network's threads."""
         now = self._clock.now()
         with self._database.write() as cx:
             cx.execute(
                 "INSERT INTO rejected_caller (tenant, ae_title, address, reason, count, first_at, last_at)"
                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (tenant, ae_title, address, reason)"
                 " DO UPDATE SET count = count + excluded.count, last_at = excluded.last_at",
-                (self._tenant, ae_title[:16], address, reason, count, now),
+                (self._tenant, ae_title[:MAXIMUM_NAME], address, reason, count, now),
             )
             cx.execute(
                 "DELETE FROM rejected_caller WHERE tenant = ?1 AND last_at < (SELECT min(last_at) FROM"

@@ -24,7 +24,7 @@ SELECT c.id, c.sop_uid, c.policy, c.settled, c.chosen_version, c.created_at, c.s
   b.id AS further_version, b.digest AS further_digest, b.source_ae AS further_source_ae,
   b.source_address AS further_source_address, b.received_at AS further_received_at, b.standing AS further_standing,
   b.study_uid AS further_study_uid, b.series_uid AS further_series_uid,
-  b.transfer_syntax_uid AS further_transfer_syntax_uid
+  b.transfer_syntax_uid AS further_transfer_syntax_uid, a.deleted_at AS first_deleted_at
 FROM conflict c JOIN version a ON a.id = c.first_version JOIN version b ON b.id = c.further_version
 WHERE c.tenant = :tenant
 """
@@ -63,21 +63,36 @@ class Conflicts:
         """Settle a conflict: the chosen version becomes current and, if it was not, is forwarded.
 
         "first" keeps what is current, which an earlier conflict of the same instance may have
-        changed. The other version's bytes stay on disk. Durable on return; a second call is an error.
+        changed, or leaves a deleted instance deleted. The other version's bytes stay on disk. Durable on
+        return; a second call is an error.
         """
         row = self.show(number)
+        if version == "first" and row["first_deleted_at"] is not None and self._no_current(row["sop_uid"]):
+            with self._database.write() as cx:
+                now = self._settle(cx, number, int(row["first_version"]), by)
+                self._note(cx, row["first_version"], by, now)
+                self._supersede(cx, row)
+            return
         chosen = int(row["further_version"]) if version == "further" else self._current(row["sop_uid"])
         header = self._header(chosen)
         with self._database.write() as cx:
-            now = self._clock.now()
-            settled = cx.execute(
-                "UPDATE conflict SET settled = 1, chosen_version = ?, settled_at = ?, settled_by = ?"
-                " WHERE id = ? AND settled = 0",
-                (chosen, now, by, number),
-            ).rowcount
-            if not settled:
-                raise NotFound(f"conflict {number} is settled already", hint=f"see: appliance conflict show {number}")
-            self._apply(cx, row, chosen, header, by, now)
+            self._apply(cx, row, chosen, header, by, self._settle(cx, number, chosen, by))
+
+    def _settle(self, cx: Connection, number: int, chosen: int, by: str) -> int:
+        """Mark a conflict as settled; return when. Raises NotFound when somebody else was first."""
+        now = self._clock.now()
+        settled = cx.execute(
+            "UPDATE conflict SET settled = 1, chosen_version = ?, settled_at = ?, settled_by = ?"
+            " WHERE id = ? AND settled = 0",
+            (chosen, now, by, number),
+        ).rowcount
+        if not settled:
+            raise NotFound(f"conflict {number} is settled already", hint=f"see: appliance conflict show {number}")
+        return now
+
+    def _no_current(self, sop_uid: str) -> bool:
+        with self._database.read() as cx:
+            return current_version(cx, self._settings.tenant, sop_uid) is None
 
     def _current(self, sop_uid: str) -> int:
         with self._database.read() as cx:
@@ -86,22 +101,31 @@ class Conflicts:
             raise NotFound(f"instance {sop_uid} has no current version", hint="run: appliance fsck --repair")
         return int(current["id"])
 
-    def _apply(self, cx: Connection, row: Row, chosen: int, header: Header, by: str, now: int) -> None:
-        version = cx.execute("SELECT * FROM version WHERE id = ?", (chosen,)).fetchone()
-        uids = (version["study_uid"], version["series_uid"], version["sop_uid"])
-        custody.note(cx, self._settings.tenant, uids, version["digest"], Fact.ACCEPTED, by, "", now)
-        if version["standing"] != "current":
+    def _apply(self, cx: Connection, row: Row, chosen: int, header: Header | None, by: str, now: int) -> None:
+        version = self._note(cx, chosen, by, now)
+        if version["standing"] != "current" and header is not None:
             origin = Origin(Door(version["door"]), version["source_ae"], version["source_address"])
             self._register.promote(cx, version, header, origin, now)
+        self._supersede(cx, row)
+
+    def _note(self, cx: Connection, version_id: int, by: str, now: int) -> Row:
+        """Write the custody line of a choice; return the row of the chosen version."""
+        version: Row = cx.execute("SELECT * FROM version WHERE id = ?", (version_id,)).fetchone()
+        uids = (version["study_uid"], version["series_uid"], version["sop_uid"])
+        custody.note(cx, self._settings.tenant, uids, version["digest"], Fact.ACCEPTED, by, "", now)
+        return version
+
+    def _supersede(self, cx: Connection, row: Row) -> None:
         cx.execute(
             "UPDATE version SET standing = 'superseded' WHERE standing = 'contested' AND id IN (?, ?)",
             (row["first_version"], row["further_version"]),
         )
 
-    def _header(self, version_id: int) -> Header:
+    def _header(self, version_id: int) -> Header | None:
+        """Return the header of a version that is to become current, None for one that is; that may be evicted."""
         with self._database.read() as cx:
             row = cx.execute("SELECT * FROM version WHERE id = ?", (version_id,)).fetchone()
-        return version_header(self._settings, row)
+        return None if row["standing"] == "current" else version_header(self._settings, row)
 
 
 def version_header(settings: ArchiveSettings, version: Row) -> Header:

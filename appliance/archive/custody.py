@@ -12,8 +12,9 @@ SELECT party, count(*) FROM (
   SELECT c.party AS party, c.fact AS fact, max(c.id)
   FROM custody c JOIN version v ON v.tenant = c.tenant AND v.sop_uid = c.sop_uid AND v.digest = c.digest
     AND v.standing = 'current'
-  WHERE c.tenant = ? AND c.study_uid = ? AND c.fact IN ('proven', 'refuted') GROUP BY c.party, c.sop_uid
-) WHERE fact = 'proven' GROUP BY party
+  WHERE c.tenant = ? AND c.study_uid = ? AND c.fact IN ('proven', 'bytes_confirmed', 'refuted')
+  GROUP BY c.party, c.sop_uid
+) WHERE fact <> 'refuted' GROUP BY party
 """
 
 
@@ -30,6 +31,13 @@ class Fact(StrEnum):
     PROVEN = "proven"
     REFUTED = "refuted"
     REPAIRED = "repaired"
+    BYTES_CONFIRMED = "bytes_confirmed"
+    METADATA_CONFIRMED = "metadata_confirmed"
+    DELETED = "deleted"
+    UNDELETED = "undeleted"
+    RESENT = "resent"
+    EVICTED = "evicted"
+    RECALLED = "recalled"
 
 
 def note(
@@ -77,7 +85,7 @@ class Custody:
         return int(row[0])
 
     def proven(self, study_uid: str) -> dict[str, int]:
-        """Return, per sink, how many current instances of a study it was last seen to hold byte for byte."""
+        """Return, per sink, how many current instances of a study it was last seen or said to hold byte for byte."""
         with self._database.read() as cx:
             rows = cx.execute(PROVEN, (self._tenant, study_uid)).fetchall()
         return {row[0]: row[1] for row in rows}

@@ -9,12 +9,13 @@ here, from the rows just written, so that what a sink is told is what the index 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from appliance.archive.database import Connection
 from appliance.archive.routing import queue, routes
 from appliance.archive.settings import ArchiveSettings
-from appliance.model.cloud import Context, image_record, state_record, store_record, transcode_record
+from appliance.model.cloud import DELETED, Context, image_record, state_record, store_record, transcode_record
 from appliance.model.records import Value
 from appliance.model.routes import TRANSCODE, Subject
 
@@ -28,6 +29,7 @@ VALUES (:tenant, :kind, :study_uid, :series_uid, :sop_uid, :version_id, :message
 """
 
 SERIES = "SELECT * FROM series WHERE tenant = ? AND study_uid = ? AND series_uid = ?"
+STUDY = "SELECT * FROM study WHERE tenant = ? AND study_uid = ?"
 
 UNTOUCHED_STATE = """
 SELECT e.id FROM (SELECT max(id) AS id FROM event WHERE tenant = ? AND study_uid = ? AND series_uid = ?
@@ -42,6 +44,15 @@ UPDATE event SET payload = :payload, message_key = :message_key, revision = :rev
 
 # What failed was the old record. It keeps its time: a growing series must not undo the backoff.
 RENEW_DELIVERY = "UPDATE delivery SET attempts = 0, reason = NULL WHERE event_id = ? AND attempts > 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The rows of a version that leaves its series, as they are or were."""
+
+    version: Values
+    series: Values
+    study: Values
 
 
 class Announcer:
@@ -82,7 +93,7 @@ class Announcer:
     ) -> None:
         """Add a state event for the series that a corrected instance has left, if any of it remains.
 
-        Of a series that is empty now the sinks hear nothing: there is no record of a deletion yet.
+        Of a series that is empty now the sinks hear nothing: nobody has deleted it.
         """
         keys = (self._settings.tenant, *left)
         series = cx.execute(SERIES, keys).fetchone()
@@ -90,13 +101,42 @@ class Announcer:
             return
         study = _one(cx, "SELECT * FROM study WHERE tenant = ? AND study_uid = ?", *keys[:2])
         version = _one(cx, "SELECT * FROM version WHERE id = ?", version_id)
+        self._announce_state(cx, Ending(version, dict(series), study), revision, traceparent, now)
+
+    def announce_deletion(self, cx: Connection, version_id: int, revision: int, now: int) -> Ending:
+        """Add an image event that says DELETED of a current version whose rows are still there.
+
+        Returns the rows, for `announce_what_is_left` once they are gone.
+        """
+        version, instance, series, study = _rows(cx, version_id)
         context = self._context(revision, now)
-        record = state_record(context, study, dict(series))
+        record = image_record(context, study, series, instance, version, DELETED)
+        message = {"kind": "image", "payload": record.text, "message_key": record.key}
+        own: dict[str, Value] = {"sop_uid": version["sop_uid"], "version_id": version_id}
+        event_id = _put(cx, {**_shared(context, series, version["trace_id"], ""), **own, **message})
+        series_key = f"{version['study_uid']}/{version['series_uid']}"
+        queue(cx, routes(cx), event_id, "image", series_key, _subject(study, series, version), now)
+        return Ending(version, series, study)
+
+    def announce_what_is_left(self, cx: Connection, ending: Ending, revision: int, now: int) -> None:
+        """Add a state event for a series that instances were deleted from; of one that is gone it counts none."""
+        keys = (self._settings.tenant, ending.version["study_uid"], ending.version["series_uid"])
+        series, study = cx.execute(SERIES, keys).fetchone(), cx.execute(STUDY, keys[:2]).fetchone()
+        left = Ending(
+            ending.version,
+            {**ending.series, "instance_count": 0} if series is None else dict(series),
+            ending.study if study is None else dict(study),
+        )
+        self._announce_state(cx, left, revision, "", now)
+
+    def _announce_state(self, cx: Connection, about: Ending, revision: int, traceparent: str, now: int) -> None:
+        context, series = self._context(revision, now), about.series
+        record = state_record(context, about.study, series)
         message = {"kind": "state", "sop_uid": None, "version_id": None, "payload": record.text}
-        shared = _shared(context, dict(series), version["trace_id"], traceparent)
+        shared = _shared(context, series, about.version["trace_id"], traceparent)
         event_id = _put_state(cx, {**shared, **message, "message_key": record.key})
-        subject = _subject(study, dict(series), version)
-        queue(cx, routes(cx), event_id, "state", "/".join(left), subject, now)
+        series_key = f"{series['study_uid']}/{series['series_uid']}"
+        queue(cx, routes(cx), event_id, "state", series_key, _subject(about.study, series, about.version), now)
 
     def announce_transcode(self, cx: Connection, version_id: int, transcode: Values, now: int) -> None:
         """Add an event that tells of an object whose pixels no decoder could read, where a sink takes it."""

@@ -19,6 +19,7 @@ from appliance.errors import ArchiveFailed, DiskFull
 AT_FDCWD = -100
 RENAME_NOREPLACE = 1
 KNOWN_DIRECTORIES = 65536
+TRIES = 8
 FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT})
 DIRECTORY_MODE = 0o750
 FILE_MODE = 0o640
@@ -88,7 +89,22 @@ class DirectoryTree:
         self._lock = threading.Lock()
 
     def ensure(self, directory: Path) -> None:
-        """Make `directory` and its parents up to the root; their entries are durable on return."""
+        """Make `directory` and its parents up to the root; their entries are durable on return.
+
+        Where retention removes an empty directory meanwhile, it is made anew. Raises DiskFull, ArchiveFailed.
+        """
+        for _ in range(TRIES):
+            try:
+                self._ensure(directory)
+            except ArchiveFailed as error:
+                if not isinstance(error.__cause__, FileNotFoundError):
+                    raise
+                self.forget(directory)
+            else:
+                return
+        raise ArchiveFailed("a directory cannot be made", hint="check the archive's disk and its mount")
+
+    def _ensure(self, directory: Path) -> None:
         if directory == self.root:
             return
         with self._lock:
@@ -97,7 +113,7 @@ class DirectoryTree:
                 self._durable.move_to_end(directory)
         if known and directory.is_dir():
             return
-        self.ensure(directory.parent)
+        self._ensure(directory.parent)
         try:
             directory.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
         except OSError as error:
@@ -107,6 +123,12 @@ class DirectoryTree:
             self._durable[directory] = None
             while len(self._durable) > KNOWN_DIRECTORIES:
                 self._durable.popitem(last=False)
+
+    def forget(self, directory: Path) -> None:
+        """Know nothing of `directory` and its parents any more: somebody has removed one that was empty."""
+        with self._lock:
+            for one in (directory, *directory.parents):
+                self._durable.pop(one, None)
 
 
 def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:

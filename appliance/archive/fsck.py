@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,10 @@ from appliance.archive.conflicts import version_header
 from appliance.archive.custody import Fact, note
 from appliance.archive.database import Row
 from appliance.archive.layout import DAMAGED
+from appliance.archive.removal import Remover
 from appliance.archive.room import Archive
+from appliance.archive.shelter import Shelter
+from appliance.archive.tenants import TenantView
 from appliance.errors import ApplianceError, ArchiveError, Unacceptable
 from appliance.logs import get_logger
 from appliance.model.records import Door, Origin, Result
@@ -29,7 +32,10 @@ MICROSECONDS = 1_000_000
 UNREADABLE = "unreadable"
 Progress = Callable[[int], None]
 
-NOT_HELD = "SELECT sop_uid FROM version WHERE tenant = ? AND standing = 'current' AND blob_path IS NULL"
+# What was evicted is not lost: it is proven to be elsewhere.
+NOT_HELD = (
+    "SELECT sop_uid FROM version WHERE tenant = ? AND standing = 'current' AND blob_path IS NULL AND evicted_at IS NULL"
+)
 WITHOUT_INSTANCE = (
     "SELECT v.* FROM version v LEFT JOIN instance i"
     " ON i.tenant = v.tenant AND i.sop_uid = v.sop_uid AND i.version_id = v.id"
@@ -81,17 +87,19 @@ def check(archive: Archive, *, repair: bool = False, deep: bool = True, progress
 
     `progress` is called with 1 per version and per file. Findings: "database", "missing" (a row
     whose file is gone), "unreadable" (never touched: the disk or its rights need mending first),
-    "size", "digest", "damaged", "not held" (bytes given up by an earlier repair), "orphan" (a file
+    "size", "digest", "damaged", "not held" (bytes given up by an earlier repair, never evicted ones), "orphan" (a file
     without a row), "count", "instance", "event". Bytes that are gone or changed cannot be made good here: with `repair`
     their version is marked as not held, so that the sender's next copy takes its place.
     """
     report, step = Report(), progress or (lambda _: None)
+    views = [archive.of(tenant) for tenant in archive.tenants()]
     if repair:
-        _check_mounted(archive)
+        _check_mounted(views)
     _database(archive, report)
-    _versions(archive, report, repair=repair, deep=deep, step=step)
-    _orphans(archive, report, repair=repair, step=step)
-    _rows(archive, report, repair=repair)
+    for view in views:
+        _versions(view, report, repair=repair, deep=deep, step=step)
+        _orphans(view, report, repair=repair, step=step)
+        _rows(view, report, repair=repair)
     return report
 
 
@@ -104,25 +112,28 @@ def _database(archive: Archive, report: Report) -> None:
             report.add("database", str(row[0]), f"row {row[1]} refers to a missing row of {row[2]}")
 
 
-def _check_mounted(archive: Archive) -> None:
+def _check_mounted(views: Sequence[TenantView]) -> None:
     """Refuse to repair an archive of which nothing is there: that is an unmounted disk, not a loss."""
-    for row in _each_version(archive):
-        if os.path.lexists(archive.settings.root / row["blob_path"]):
-            return
-    if next(_each_version(archive), None) is not None:
+    lost = False
+    for view in views:
+        for row in _each_version(view):
+            if os.path.lexists(view.settings.root / row["blob_path"]):
+                return
+            lost = True
+    if lost:
         raise ArchiveError(
-            f"none of the indexed files is below {archive.settings.root}: nothing is repaired",
+            f"none of the indexed files is below {views[0].settings.root}: nothing is repaired",
             hint="check that the archive's disk is mounted there",
         )
 
 
-def _versions(archive: Archive, report: Report, *, repair: bool, deep: bool, step: Progress) -> None:
+def _versions(archive: TenantView, report: Report, *, repair: bool, deep: bool, step: Progress) -> None:
     for row in _each_version(archive):
         report.versions += 1
         step(1)
         path = archive.settings.root / row["blob_path"]
         fault = _fault(path, row, deep=deep)
-        if fault is None:
+        if fault is None or _moved(archive, row):
             continue
         kind, detail = fault
         if repair and kind != UNREADABLE and _release(archive, row, path, deep=deep):
@@ -144,13 +155,14 @@ def _fault(path: Path, row: Row, *, deep: bool) -> tuple[str, str] | None:
     return None
 
 
-def _release(archive: Archive, row: Row, path: Path, *, deep: bool) -> bool:
+def _release(archive: TenantView, row: Row, path: Path, *, deep: bool) -> bool:
     """Say in the index that the bytes are not held; a damaged file is kept beside, under another name.
 
     The row was read a while ago. Under the write lock, in which no door can record a file, it is
-    read again and its file judged again.
+    read again and its file judged again; and in the shelter alone, for a door could otherwise put a file
+    where one is missing, and have that renamed before it has recorded it.
     """
-    with archive.database.write() as cx:
+    with Shelter(archive.settings.home).alone(), archive.database.write() as cx:
         now = cx.execute("SELECT * FROM version WHERE id = ?", (row["id"],)).fetchone()
         if (now["blob_path"], now["blob_generation"]) != (row["blob_path"], row["blob_generation"]):
             return False
@@ -166,7 +178,14 @@ def _release(archive: Archive, row: Row, path: Path, *, deep: bool) -> bool:
     return True
 
 
-def _each_version(archive: Archive) -> Iterator[Row]:
+def _moved(archive: TenantView, row: Row) -> bool:
+    """Say whether the bytes have gone elsewhere since the row was read: evicted, or stored anew."""
+    with archive.database.read() as cx:
+        now = cx.execute("SELECT blob_path, blob_generation FROM version WHERE id = ?", (row["id"],)).fetchone()
+    return (now["blob_path"], now["blob_generation"]) != (row["blob_path"], row["blob_generation"])
+
+
+def _each_version(archive: TenantView) -> Iterator[Row]:
     last = 0
     while True:
         with archive.database.read() as cx:
@@ -180,7 +199,7 @@ def _each_version(archive: Archive) -> Iterator[Row]:
         last = rows[-1]["id"]
 
 
-def _orphans(archive: Archive, report: Report, *, repair: bool, step: Progress) -> None:
+def _orphans(archive: TenantView, report: Report, *, repair: bool, step: Progress) -> None:
     root = archive.settings.root
     for path in _files(root / archive.settings.tenant):
         report.files += 1
@@ -201,7 +220,7 @@ def _files(directory: Path) -> Iterator[Path]:
             yield Path(folder, name)
 
 
-def _young(archive: Archive, path: Path) -> bool:
+def _young(archive: TenantView, path: Path) -> bool:
     try:
         changed = path.stat().st_ctime_ns // 1000
     except FileNotFoundError:
@@ -209,8 +228,10 @@ def _young(archive: Archive, path: Path) -> bool:
     return archive.clock.now() - changed < SETTLE_SECONDS * MICROSECONDS
 
 
-def _adopt(archive: Archive, path: Path, relative: str) -> tuple[bool, str]:
+def _adopt(archive: TenantView, path: Path, relative: str) -> tuple[bool, str]:
     """Index an orphan where it lies; drop it only once its bytes are held under another name."""
+    remover = Remover(archive.settings, archive.database)
+    seen = remover.see(relative)
     try:
         with path.open("rb") as file:
             stored = archive.ingest.receive_file(file, Origin(Door.IMPORT, "fsck"))
@@ -218,17 +239,24 @@ def _adopt(archive: Archive, path: Path, relative: str) -> tuple[bool, str]:
         return False, f"not an object that can be indexed: {error.reason}"
     except (ApplianceError, OSError) as error:
         return False, f"could not be adopted: {error}"
-    if not _recorded(archive, relative):
-        path.unlink(missing_ok=True)
+    remover.remove([] if seen is None else [seen])
+    if _is_deleted(archive, stored.version_id):
+        return True, "of a deleted instance: removed"
     return True, "held under another name" if stored.result is Result.DUPLICATE else "indexed"
 
 
-def _recorded(archive: Archive, relative: str) -> bool:
+def _is_deleted(archive: TenantView, version_id: int) -> bool:
+    with archive.database.read() as cx:
+        row = cx.execute("SELECT deleted_at FROM version WHERE id = ?", (version_id,)).fetchone()
+    return row["deleted_at"] is not None
+
+
+def _recorded(archive: TenantView, relative: str) -> bool:
     with archive.database.read() as cx:
         return cx.execute("SELECT 1 FROM version WHERE blob_path = ?", (relative,)).fetchone() is not None
 
 
-def _rows(archive: Archive, report: Report, *, repair: bool) -> None:
+def _rows(archive: TenantView, report: Report, *, repair: bool) -> None:
     tenant = archive.settings.tenant
     gone, bare, silent, wrong = (
         _select(archive, statement) for statement in (NOT_HELD, WITHOUT_INSTANCE, WITHOUT_EVENT, WRONG_COUNT)
@@ -250,13 +278,13 @@ def _rows(archive: Archive, report: Report, *, repair: bool) -> None:
         report.add("count", subject, "the stored number of instances is wrong", repaired=repair)
 
 
-def _select(archive: Archive, statement: str) -> list[Row]:
+def _select(archive: TenantView, statement: str) -> list[Row]:
     """One snapshot per question: a long one would keep the log from being checkpointed."""
     with archive.database.read() as cx:
         return cx.execute(statement, (archive.settings.tenant,)).fetchall()
 
 
-def _announce_again(archive: Archive, version: Row) -> bool:
+def _announce_again(archive: TenantView, version: Row) -> bool:
     try:
         header = version_header(archive.settings, version)
     except (ArchiveError, OSError, ValueError):

@@ -66,6 +66,16 @@ def current_version(cx: Connection, tenant: str, sop_uid: str) -> Row | None:
     return found
 
 
+def deleted_version(cx: Connection, tenant: str, sop_uid: str) -> Row | None:
+    """Return the version of a SOP instance that was deleted last, if one was."""
+    found: Row | None = cx.execute(
+        "SELECT * FROM version INDEXED BY version_deleted WHERE tenant = ? AND sop_uid = ? AND deleted_at IS NOT NULL"
+        " ORDER BY deleted_at DESC, id DESC LIMIT 1",
+        (tenant, sop_uid),
+    ).fetchone()
+    return found
+
+
 def insert_version(cx: Connection, tenant: str, content: Content, standing: str, now: int) -> int:
     """Add one content; return its version id."""
     header, blob, origin = content.header, content.blob, content.origin
@@ -86,7 +96,7 @@ def move_blob(cx: Connection, version_id: int, blob: Blob) -> None:
     """Point a version at a new file of the same content, after the old one was evicted or lost."""
     cx.execute(
         "UPDATE version SET blob_kind = 'file', blob_path = ?, blob_offset = ?, blob_length = ?,"
-        " file_size = ?, blob_generation = blob_generation + 1 WHERE id = ?",
+        " file_size = ?, evicted_at = NULL, blob_generation = blob_generation + 1 WHERE id = ?",
         (blob.path, blob.offset, blob.length, blob.file_size, version_id),
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import IO
 
 from appliance.archive.arrival import SpooledObject
@@ -23,8 +24,10 @@ from appliance.archive.index import Blob, Content, find_version
 from appliance.archive.placement import Placement
 from appliance.archive.quarantine import Quarantine
 from appliance.archive.register import Register
+from appliance.archive.removal import Remover, Seen
 from appliance.archive.reserve import Reserve
 from appliance.archive.settings import ArchiveSettings
+from appliance.archive.shelter import Shelter
 from appliance.archive.spool import Spool
 from appliance.errors import ApplianceError, ArchiveFailed, Misidentified, Unacceptable, Unparseable
 from appliance.failpoints import failpoint
@@ -88,18 +91,21 @@ class Ingest:
 
     def __init__(
         self, settings: ArchiveSettings, database: Database, committer: Committer, spool: Spool,
-        register: Register, quarantine: Quarantine,
+        register: Register, quarantine: Quarantine, failed: threading.Event | None = None,
     ) -> None:  # fmt: skip
-        """Wire the parts of one archive together."""
+        """Wire the parts of one archive together; `failed` is shared by all that write to the same disk."""
         self._settings = settings
         self._database = database
         self._committer = committer
         self._spool = spool
         self._register = register
         self._quarantine = quarantine
-        self._failed = threading.Event()
+        self._failed = failed or threading.Event()
         self._reserve = Reserve(settings.home, settings.reserve_bytes)
-        self._placement = Placement(settings.root, settings.tenant, DirectoryTree(settings.root))
+        self._remover = Remover(settings, database)
+        self._placement = Placement(
+            settings.root, settings.tenant, DirectoryTree(settings.root), Shelter(settings.home)
+        )
 
     def begin(self, origin: Origin, *, transfer_syntax_uid: str, sop_class_uid: str, sop_uid: str) -> Arrival:
         """Start receiving an object under the UIDs that the command names. Raises DiskFull, ArchiveFailed."""
@@ -150,8 +156,10 @@ class Ingest:
             raise Misidentified("the data set belongs to another study than the request names")
         check(header)
         labels = spooled.labels
-        known = self._known(header.sop_uid, spooled.digest, labels.transfer_syntax_uid)
-        if known is not None and self._placement.holds_bytes(known):
+        known, damaged = self._known(header.sop_uid, spooled.digest, labels.transfer_syntax_uid), None
+        if known is not None and not self._placement.holds_bytes(known):
+            damaged = self._damaged(known)
+        elif known is not None:
             blob = Blob(known["blob_path"], known["blob_offset"], known["blob_length"])
             duplicate = self._record_duplicate(self._content(header, spooled, blob), self._placement.holds)
             if duplicate is not None:
@@ -162,7 +170,9 @@ class Ingest:
         failpoint("ingest.before_fsync")
         _fsync(spooled.descriptor)
         failpoint("ingest.after_fsync")
-        return self._record(self._content(header, spooled, self._placement.place(spooled, header)), known)
+        with ExitStack() as afterwards, ExitStack() as until_recorded:
+            blob = self._placement.place(spooled, header, until_recorded)
+            return self._record(self._content(header, spooled, blob), damaged, afterwards)
 
     def _check_sound(self) -> None:
         if self._failed.is_set():
@@ -203,10 +213,6 @@ class Ingest:
         with self._database.read() as cx:
             return find_version(cx, self._settings.tenant, sop_uid, digest, syntax)
 
-    def _claimed(self, path: str) -> bool:
-        with self._database.read() as cx:
-            return cx.execute("SELECT 1 FROM version WHERE blob_path = ?", (path,)).fetchone() is not None
-
     def _content(self, header: Header, spooled: SpooledObject, blob: Blob) -> Content:
         return Content(
             header=header,
@@ -217,13 +223,23 @@ class Ingest:
             origin=spooled.origin,
         )
 
-    def _record(self, content: Content, lost: Row | None) -> Stored:
-        """Commit an object whose file has been placed; a file that is not needed after all is withdrawn.
+    def _damaged(self, known: Row) -> Seen | None:
+        """Return the file of a version whose bytes are not in it, None if it has let go of that file meanwhile.
 
-        `lost`: the version with this content whose file was found missing or damaged just now.
+        Evicted or deleted, its name may be that of another content by now.
+        """
+        seen = self._remover.see(known["blob_path"]) if known["blob_path"] else None
+        now = self._known(known["sop_uid"], known["digest"], known["transfer_syntax_uid"])
+        return seen if now is not None and now["blob_path"] == known["blob_path"] else None
+
+    def _record(self, content: Content, damaged: Seen | None, afterwards: ExitStack) -> Stored:
+        """Commit an object whose file has been placed; `afterwards` a file that is not needed is withdrawn.
+
+        `damaged`: the file of the version with this content, if that was found damaged just now.
         """
         path = content.blob.path
-        distrusted = {path} if lost is None else {path, lost["blob_path"]}
+        placed = self._remover.see(path)
+        distrusted = {path} if damaged is None else {path, damaged.path}
 
         def holds(known: Row) -> bool:
             return known["blob_path"] not in distrusted and self._placement.holds(known)
@@ -231,13 +247,14 @@ class Ingest:
         try:
             stored = self._committer.run(lambda cx: self._register.record(cx, content, holds))
         except ApplianceError as error:
-            if error.retryable and not self._claimed(path):
-                self._placement.withdraw(path)  # refused for now (disk full, busy): nothing is kept
+            if error.retryable and placed is not None:
+                afterwards.callback(self._remover.remove, [placed])  # refused for now (disk full, busy)
             raise
-        if stored.result is Result.DUPLICATE and not self._claimed(path):
-            self._placement.withdraw(path)  # another door committed the same bytes in the meantime
-        if stored.result is Result.RESTORED and lost is not None and lost["blob_path"] not in (None, path):
-            self._placement.set_aside(lost["blob_path"])
+        if stored.result is Result.DUPLICATE and placed is not None:
+            # Another door committed the same bytes in the meantime, or somebody has deleted them.
+            afterwards.callback(self._remover.remove, [placed])
+        if stored.result is Result.RESTORED and damaged is not None and damaged.path != path:
+            afterwards.callback(self._remover.set_aside, damaged)
         if writes_debug(__name__):
             facts = {"sop_uid": stored.sop_uid, "trace_id": content.trace_id, "traceparent": content.origin.traceparent}
             log.debug("stored", result=stored.result.value, **facts)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from appliance.archive.database import Connection
 from appliance.archive.reserve import Disk
@@ -46,8 +48,18 @@ def measure(cx: Connection, tenant: str, now: int, most: int = MOST_ROWS) -> Int
     return Intake(round(rate, 3), row["last_c_store"])
 
 
-def hours_left(disk: Disk, bytes_per_second: float) -> float | None:
-    """Return how many hours of an outage the disk can take above its reserve; None while nothing arrives."""
+def hours_left(disk: Disk, bytes_per_second: float, evictable: int = 0) -> float | None:
+    """Return how many hours of an outage the disk can take above its reserve; None while nothing arrives.
+
+    `evictable` bytes would make room without anything being sent: they are proven to be elsewhere already.
+    """
     if bytes_per_second <= 0:
         return None
-    return round(max(0, disk.free_bytes - disk.reserve_bytes) / bytes_per_second / HOUR_SECONDS, 2)
+    room = max(0, disk.free_bytes + evictable - disk.reserve_bytes)
+    return round(room / bytes_per_second / HOUR_SECONDS, 2)
+
+
+def evictable_bytes(rooms: Mapping[str, Mapping[str, Any]]) -> int:
+    """Return how much could go, as the sync room saw it last; 0 while that room is silent. `rooms` as published."""
+    sync = rooms.get("sync", {})
+    return int(sync.get("retention", {}).get("evictable_bytes", 0)) if sync.get("alive") else 0

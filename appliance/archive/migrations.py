@@ -19,8 +19,8 @@ from appliance.clock import Clock
 from appliance.errors import ConfigurationError, SchemaMismatch
 from appliance.model.names import fold
 
-SCHEMA_VERSION = 4
-COMPATIBLE_FROM = 4
+SCHEMA_VERSION = 5
+COMPATIBLE_FROM = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,4 +136,5 @@ STEPS: tuple[tuple[str, Callable[[UtilsDatabase], None]], ...] = (
     ("0002_routes", _from_file("0002.sql")),
     ("0003_filling", _from_file("0003.sql")),
     ("0004_reading", _from_file("0004.sql")),
+    ("0005_custody", _from_file("0005.sql")),
 )

@@ -14,6 +14,8 @@ SELECT (SELECT count(*) FROM study WHERE tenant = :tenant) AS studies,
   (SELECT count(*) FROM instance WHERE tenant = :tenant) AS instances,
   (SELECT count(*) FROM quarantine WHERE tenant = :tenant) AS quarantined,
   (SELECT count(*) FROM version WHERE tenant = :tenant AND standing = 'current' AND blob_path IS NULL) AS not_held,
+  (SELECT count(*) FROM version WHERE tenant = :tenant AND standing = 'current' AND blob_path IS NULL
+    AND evicted_at IS NOT NULL) AS evicted,
   (SELECT count(*) FROM conflict WHERE tenant = :tenant AND settled = 0) AS conflicts,
   (SELECT received_at FROM version WHERE tenant = :tenant ORDER BY id DESC LIMIT 1) AS last_store
 """
@@ -21,7 +23,7 @@ SELECT (SELECT count(*) FROM study WHERE tenant = :tenant) AS studies,
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What the index knows. `not_held` of the instances have no bytes on this box.
+    """What the index knows. `not_held` of the instances have no bytes on this box, `evicted` of these by retention.
 
     `last_store` is microseconds since epoch, None for an empty box.
     """
@@ -30,6 +32,7 @@ class Counts:
     series: int
     instances: int
     not_held: int
+    evicted: int
     quarantined: int
     conflicts: int
     last_store: int | None

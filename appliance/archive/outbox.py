@@ -20,7 +20,7 @@ from appliance.archive.accesses import drop_unclaimed, forget
 from appliance.archive.custody import Fact
 from appliance.archive.database import Connection, Database, Row
 from appliance.archive.moving import hold_if_moved
-from appliance.archive.outbox_desk import OutboxDesk
+from appliance.archive.outbox_desk import DELETION, OutboxDesk
 from appliance.archive.routing import routes
 from appliance.clock import Clock
 from appliance.errors import ArchiveError
@@ -74,6 +74,14 @@ WHERE sink = :sink AND event_id = :event_id AND state = 'leased' AND lease_token
 """
 
 
+# The receipt of an object may be here before its delivery is settled.
+RECEIPTED = """
+UPDATE delivery SET proof_due = NULL WHERE sink = ?1 AND event_id = ?2 AND EXISTS (
+  SELECT 1 FROM event e JOIN confirmation c ON c.version_id = e.version_id AND c.sink = ?1
+  AND c.level = 'bytes' AND c.kind = 'receipt' WHERE e.id = ?2)
+"""
+
+
 class LeaseLost(ArchiveError):
     """None of the rows is held under this token any more; another worker has them."""
 
@@ -119,7 +127,10 @@ class DeliveryBlob:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event on its way to one sink. `payload` is a contract record as JSON text."""
+    """One event on its way to one sink. `payload` is a contract record as JSON text.
+
+    `digest` and `transfer_syntax_uid` are of the version it is about, "" where it is about none.
+    """
 
     event_id: int
     tenant: str
@@ -137,6 +148,8 @@ class Delivery:
     sop_class_uid: str
     source_ae: str
     blob: DeliveryBlob | None
+    digest: str = ""
+    transfer_syntax_uid: str = ""
 
     @property
     def series_key(self) -> str:
@@ -243,6 +256,8 @@ class Outbox(OutboxDesk):
                 settled += 1
                 if outcome.verdict is Verdict.DELIVERED:
                     delivered += 1
+                    if proof_due is not None:
+                        cx.execute(RECEIPTED, (lease.sink, outcome.event_id))
                     if by_id[outcome.event_id].kind == ACCESS:
                         forget(cx, lease.sink, outcome.event_id)
                     _note_delivery(cx, lease.sink, by_id[outcome.event_id], now)
@@ -311,19 +326,25 @@ def delivery_of(row: Row, root: Path) -> Delivery:
     names = ("event_id", "tenant", "kind", "study_uid", "series_uid", "sop_uid", "message_key")
     more = ("revision", "trace_id", "traceparent", "attempts", "created_at")
     values = {name: row[name] for name in names + more}
-    values |= {name: row[name] or "" for name in ("payload", "sop_class_uid", "source_ae")}
+    texts = ("payload", "sop_class_uid", "source_ae", "digest", "transfer_syntax_uid")
+    values |= {name: row[name] or "" for name in texts}
     return Delivery(blob=blob, **values)
 
 
 def _still_current(cx: Connection, sink: str, found: list[Row], now: int) -> list[Row]:
     """Bury what belongs to a content that is no longer current: sent late, it would replace the newer one."""
-    old = [row["event_id"] for row in found if row["standing"] not in (None, "current")]
+    old = [row["event_id"] for row in found if row["standing"] not in (None, "current") and not _tells_deletion(row)]
     cx.executemany(
         "UPDATE delivery SET state = 'buried', reason = 'superseded by newer content', updated_at = ?"
         " WHERE sink = ? AND event_id = ?",
         [(now, sink, event_id) for event_id in old],
     )
     return [row for row in found if row["event_id"] not in old]
+
+
+def _tells_deletion(row: Row) -> bool:
+    """Say whether a row tells that its content is no more: nobody sends that too late."""
+    return row["kind"] == "image" and DELETION in (row["payload"] or "")
 
 
 def _within(rows: list[Row], limit: int, turn: str) -> list[Row]:

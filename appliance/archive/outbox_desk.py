@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.archive.database import Database, Row
+from appliance.archive.moving import forget_place
 from appliance.clock import Clock
 from appliance.errors import NotFound
+from appliance.model.cloud import DELETED
 from appliance.model.routes import HURRIED
 
 MICROSECONDS = 1_000_000
@@ -34,9 +36,12 @@ FROM sink s ORDER BY s.name
 """
 
 
+# In the payload of an image record and nowhere else: within a value its quotation marks would be escaped.
+DELETION = f'"image_status":"{DELETED}"'
 # Old content sent after new would replace it at the destination, and so would an old state of a series.
-OLD_CONTENT = """EXISTS (SELECT 1 FROM event e JOIN version v ON v.id = e.version_id
-  WHERE e.id = delivery.event_id AND v.standing <> 'current')"""
+OLD_CONTENT = f"""EXISTS (SELECT 1 FROM event e JOIN version v ON v.id = e.version_id
+  WHERE e.id = delivery.event_id AND v.standing <> 'current'
+  AND NOT (e.kind = 'image' AND instr(e.payload, '{DELETION}')))"""
 OLD_STATE = """EXISTS (SELECT 1 FROM event e JOIN event n INDEXED BY event_by_series
   ON n.tenant = e.tenant AND n.study_uid = e.study_uid AND n.series_uid = e.series_uid AND n.kind = 'state'
   AND n.id > e.id JOIN delivery nd ON nd.sink = delivery.sink AND nd.event_id = n.id
@@ -133,8 +138,12 @@ class OutboxDesk:
         """Send delivered, dead and buried rows once more; return how many.
 
         Chosen by event numbers, by study, or by the time (microseconds) the event was made. What
-        something newer has replaced, or the sink does not take any more, is left out: see `left_out`.
+        something newer has replaced, or the sink does not take any more, is left out: see `left_out`. Without
+        any choice this is the word that a sink leads to another place: what it has confirmed is void.
         """
+        if event_ids is None and not study_uid and not since:
+            with self._database.write() as cx:
+                forget_place(cx, sink)
         where = f"state IN {REPLAYED} AND {CURRENT} AND NOT {UNWANTED} AND {OF_THE_STUDY}"
         change = "state = 'pending', not_before = 0, attempts = 0, reason = NULL"
         return self._change(change, where, event_ids, sink, "", study_uid, since)

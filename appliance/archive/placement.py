@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,31 +15,37 @@ from appliance.archive.database import Row
 from appliance.archive.files import DirectoryTree, as_archive_error, fsync, fsync_directory, rename_new
 from appliance.archive.group2 import NotPart10, read_labels
 from appliance.archive.index import Blob
-from appliance.archive.layout import DAMAGED, instance_path
+from appliance.archive.layout import instance_path
+from appliance.archive.shelter import Shelter
+from appliance.errors import ArchiveFailed
 from appliance.failpoints import failpoint
 from appliance.model.records import Header
 
 TAIL_DIGITS = 16
+# A directory that retention has found empty may be gone again by the time a file is to stand in it.
+TRIES = 8
 
 
 class Placement:
     """Puts files where the layout says. `root` is the archive root."""
 
-    def __init__(self, root: Path, tenant: str, tree: DirectoryTree) -> None:
-        """Take the archive root, the tenant and the tree of directories known to be durable."""
+    def __init__(self, root: Path, tenant: str, tree: DirectoryTree, shelter: Shelter) -> None:
+        """Take the archive root, the tenant, the tree of directories known to be durable, and the shelter."""
         self._root = root
         self._tenant = tenant
         self._tree = tree
+        self._shelter = shelter
 
-    def place(self, spooled: SpooledObject, header: Header) -> Blob:
+    def place(self, spooled: SpooledObject, header: Header, until_recorded: ExitStack) -> Blob:
         """Rename an fsynced file into place; return the place, its path below the root.
 
         On return the entry and every directory leading to it are durable. A file that stands in
-        the way with equal bytes was left by a crash before its commit and is taken over; any
+        the way with equal bytes was left by a crash before its commit, or by an eviction that has not
+        removed it yet, and is taken over; it stays until the caller ends `until_recorded`. Any
         other content gets a name of its own beside it. Raises DiskFull, ArchiveFailed.
         """
         try:
-            return self._place(spooled, header)
+            return self._place(spooled, header, until_recorded)
         except OSError as error:
             raise as_archive_error(error, "move an object into the archive") from error
 
@@ -67,26 +74,12 @@ class Placement:
         except OSError as error:
             raise as_archive_error(error, "read a stored object") from error
 
-    def withdraw(self, path: str) -> None:
-        """Remove a file that was placed but never recorded."""
-        (self._root / path).unlink(missing_ok=True)
-
-    def set_aside(self, path: str) -> None:
-        """Give a damaged file a name that nothing takes for an object; fsck lists it."""
-        damaged = self._root / path
-        try:
-            damaged.rename(damaged.with_name(damaged.name + DAMAGED))
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise as_archive_error(error, "set a damaged file aside") from error
-
-    def _place(self, spooled: SpooledObject, header: Header) -> Blob:
+    def _place(self, spooled: SpooledObject, header: Header, until_recorded: ExitStack) -> Blob:
+        # Its own file, too: another door may take it over, and withdraw it before this one has recorded it.
+        until_recorded.enter_context(self._shelter.shared())
         for relative in self._names(header, spooled.digest):
             target = self._root / relative
-            self._tree.ensure(target.parent)
-            failpoint("ingest.before_rename")
-            place = _occupy(spooled, target)
+            place = self._occupy(spooled, target)
             if place is None:
                 continue
             failpoint("ingest.after_rename")
@@ -95,6 +88,25 @@ class Placement:
             return replace(place, path=relative)
         raise AssertionError("unreachable: the names do not end")
 
+    def _occupy(self, spooled: SpooledObject, target: Path) -> Blob | None:
+        """Get the spooled file to stand at `target` and return its place there, or None if another one stands there."""
+        for _ in range(TRIES):
+            try:
+                self._tree.ensure(target.parent)
+                failpoint("ingest.before_rename")
+                rename_new(spooled.path, target)
+            except FileExistsError:
+                try:
+                    return _take_over(target, spooled)
+                except FileNotFoundError:
+                    continue  # it was in the way, and another door or an eviction has just removed it
+            except FileNotFoundError:
+                self._tree.forget(target.parent)
+                continue
+            spooled.moved()
+            return Blob("", spooled.offset, spooled.length)
+        raise ArchiveFailed("an object could not be moved into the archive", hint="check the archive's disk")
+
     def _names(self, header: Header, digest: str) -> Iterator[str]:
         uids = (header.study_uid, header.series_uid, header.sop_uid)
         yield instance_path(self._tenant, *uids)
@@ -102,20 +114,6 @@ class Placement:
         yield instance_path(self._tenant, *uids, tail=tail)
         for number in itertools.count(2):
             yield instance_path(self._tenant, *uids, tail=f"{tail}-{number}")
-
-
-def _occupy(spooled: SpooledObject, target: Path) -> Blob | None:
-    """Get the spooled file to stand at `target` and return its place there, or None if another one stands there."""
-    while True:
-        try:
-            rename_new(spooled.path, target)
-        except FileExistsError:
-            try:
-                return _take_over(target, spooled)
-            except FileNotFoundError:
-                continue  # it was in the way, and another door has just withdrawn it
-        spooled.moved()
-        return Blob("", spooled.offset, spooled.length)
 
 
 def _take_over(target: Path, spooled: SpooledObject) -> Blob | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from appliance.archive import custody
+from appliance.archive import confirmations, custody
 from appliance.archive.custody import Fact
 from appliance.archive.database import Connection, Database, Row
 from appliance.archive.outbox import Delivery, delivery_of
@@ -21,8 +22,19 @@ WHERE d.sink = :sink AND d.proof_due IS NOT NULL AND d.proof_due <= :now AND d.s
 ORDER BY d.proof_due LIMIT :rows
 """
 
+# At once: before any time that a clock will ever show.
+AT_ONCE = 0
+
+REFRESH = f"""
+UPDATE delivery SET proof_due = {AT_ONCE}, updated_at = :now
+WHERE state = 'delivered' AND (proof_due IS NULL OR proof_due > {AT_ONCE}) AND (sink, event_id) IN (
+  SELECT c.sink, e.id FROM event e JOIN confirmation c ON c.version_id = e.version_id
+  WHERE e.version_id IN (SELECT value FROM json_each(:versions)) AND e.kind = 'object'
+  AND c.level = 'bytes' AND c.kind = 'readback' AND (c.at < :fresh OR c.at > :now))
+"""
+
 SUBJECT = """
-SELECT e.study_uid, e.series_uid, e.sop_uid, v.digest FROM delivery d JOIN event e ON e.id = d.event_id
+SELECT e.study_uid, e.series_uid, e.sop_uid, v.id, v.digest FROM delivery d JOIN event e ON e.id = d.event_id
 JOIN version v ON v.id = e.version_id WHERE d.sink = ? AND d.event_id = ?
 """
 
@@ -55,8 +67,28 @@ class Proofs:
         return int(row[0])
 
     def prove(self, sink: str, event_id: int, detail: str) -> None:
-        """Record that the destination gave back identical bytes; durable on return."""
+        """Record that the destination gave back identical bytes, a confirmation of them; durable on return."""
         self._settle(sink, event_id, Fact.PROVEN, detail, "proof_due = NULL")
+
+    def refresh(self, versions: Sequence[int], fresh: int) -> int:
+        """Have versions read back at once where their read-back is older than `fresh` (microseconds).
+
+        A read-back from the future counts as old. Durable on return; returns how many deliveries are to be proven.
+        """
+        values = {"versions": f"[{', '.join(map(str, versions))}]", "fresh": fresh, "now": self._clock.now()}
+        with self._database.write() as cx:
+            return cx.execute(REFRESH, values).rowcount
+
+    def urgent(self, sink: str) -> bool:
+        """Say whether objects of a sink are to be read back at once, because retention waits for it."""
+        with self._database.read() as cx:
+            row = cx.execute(
+                "SELECT 1 FROM delivery d INDEXED BY delivery_proof CROSS JOIN event e ON e.id = d.event_id"
+                " JOIN version v ON v.id = e.version_id WHERE d.sink = ? AND d.proof_due IS NOT NULL"
+                " AND d.proof_due <= ? AND d.state = 'delivered' AND v.standing = 'current' LIMIT 1",
+                (sink, AT_ONCE),
+            ).fetchone()
+        return row is not None
 
     def postpone(self, sink: str, event_id: int, until: int) -> None:
         """Ask again at `until` (microseconds since epoch): the destination could not answer."""
@@ -77,6 +109,11 @@ class Proofs:
             uids = (row["study_uid"], row["series_uid"], row["sop_uid"])
             cx.execute(f"UPDATE delivery SET {change} WHERE sink = ? AND event_id = ?", (sink, event_id))
             custody.note(cx, self._tenant, uids, row["digest"], fact, sink, detail, now)
+            if fact is Fact.PROVEN:
+                level, kind = confirmations.BYTES, confirmations.READBACK
+                confirmations.confirm(cx, row["id"], sink, level, kind, now, detail)
+            else:
+                confirmations.refute(cx, row["id"], sink)
 
 
 def _subject(cx: Connection, sink: str, event_id: int) -> Row:

@@ -9,11 +9,16 @@ from appliance.archive.database import Database, Row
 
 SELECTED = """
 SELECT v.id, i.study_uid, i.series_uid, i.sop_uid, i.sop_class_uid, v.transfer_syntax_uid, v.digest,
-  v.blob_path, v.blob_offset, v.blob_length, v.file_size, v.assumed_charset
+  v.blob_path, v.blob_offset, v.blob_length, v.file_size, v.assumed_charset, v.evicted_at
 FROM instance i JOIN version v ON v.id = i.version_id
 WHERE i.tenant = :tenant AND i.study_uid = :study_uid
   AND (:series_uid = '' OR i.series_uid = :series_uid) AND (:sop_uid = '' OR i.sop_uid = :sop_uid)
 ORDER BY i.series_uid, i.instance_number, i.sop_uid
+"""
+
+ABSENT = """
+SELECT count(*) FILTER (WHERE evicted_at IS NOT NULL), count(*) FILTER (WHERE evicted_at IS NULL)
+FROM version WHERE tenant = ? AND study_uid = ? AND standing = 'current' AND blob_path IS NULL
 """
 
 SERIES = """
@@ -36,10 +41,19 @@ class StoredSeries:
 
 
 @dataclass(frozen=True, slots=True)
+class Absent:
+    """How many current instances of a study have no bytes on this box: at the centre, or lost."""
+
+    evicted: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class StoredInstance:
     """One current instance. The whole file is bytes [0, file_size) of `path`, the data set starts at `offset`.
 
-    `held` is false when only the index row is here and the bytes are not.
+    `held` is false when only the index row is here and the bytes are not. They are then at the centre where
+    `evicted`, and lost otherwise.
     """
 
     version_id: int
@@ -55,6 +69,7 @@ class StoredInstance:
     file_size: int
     assumed_charset: str
     held: bool
+    evicted: bool = False
 
 
 class Reading:
@@ -85,6 +100,11 @@ class Reading:
             rows = cx.execute(SERIES, values).fetchall()
         return [StoredSeries(self._tenant, *row) for row in rows]
 
+    def absent(self, study_uid: str) -> Absent:
+        """Return how many instances of a study are not held here."""
+        with self._database.read() as cx:
+            return Absent(*cx.execute(ABSENT, (self._tenant, study_uid)).fetchone())
+
     def _instance(self, row: Row) -> StoredInstance:
         return StoredInstance(
             version_id=row["id"],
@@ -100,4 +120,5 @@ class Reading:
             file_size=row["file_size"],
             assumed_charset=row["assumed_charset"] or "",
             held=row["blob_path"] is not None,
+            evicted=row["blob_path"] is None and row["evicted_at"] is not None,
         )

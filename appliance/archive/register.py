@@ -11,6 +11,7 @@ from appliance.archive.events import Announcer
 from appliance.archive.index import (
     Content,
     current_version,
+    deleted_version,
     find_version,
     insert_version,
     make_current,
@@ -27,6 +28,13 @@ STANDING = {
 }
 
 
+UNWANTED_PROOF = """
+UPDATE delivery SET proof_due = NULL WHERE +proof_due IS NOT NULL AND event_id IN (
+  SELECT e.id FROM version v CROSS JOIN event e INDEXED BY event_by_version ON e.version_id = v.id
+  WHERE v.tenant = ? AND v.sop_uid = ? AND v.standing = 'current')
+"""
+
+
 class Register:
     """Applies the rules of duplicates and conflicts (invariant 6) and announces what became current."""
 
@@ -41,22 +49,30 @@ class Register:
         """Write one object's rows, events and custody line; `holds` says whether a known version's file is there.
 
         Same content: a duplicate, no event; a lost or evicted file is replaced. New content for a
-        known UID: a further version and a conflict, settled by the sender's policy.
+        known UID: a further version and a conflict, settled by the sender's policy. What somebody
+        has deleted stays deleted: the same content is acknowledged and nothing of it kept, other content
+        under that UID waits for a person.
         """
         header, now = content.header, self._clock.now()
         known = find_version(cx, self._tenant, header.sop_uid, content.digest, content.transfer_syntax_uid)
+        if known is not None and known["deleted_at"] is not None:
+            self._note(cx, content, Fact.RESENT, content.origin.door.value, now)
+            return _stored(Result.DUPLICATE, content, known["id"])
         if known is not None:
             return self._known(cx, content, known, holds(known), now)
         current = current_version(cx, self._tenant, header.sop_uid)
+        if current is None and (tombstone := deleted_version(cx, self._tenant, header.sop_uid)) is not None:
+            return self._conflict(cx, content, tombstone, now, ConflictPolicy.ASK)
         if current is None:
             version_id = insert_version(cx, self._tenant, content, "current", now)
             self._note(cx, content, Fact.RECEIVED, content.origin.door.value, now)
             self.announce(cx, version_id, header, content.transfer_syntax_uid, content.origin, now)
             return _stored(Result.STORED, content, version_id)
-        return self._conflict(cx, content, current, now)
+        return self._conflict(cx, content, current, now, content.origin.conflict_policy)
 
     def promote(self, cx: Connection, version: Row, header: Header, origin: Origin, now: int) -> None:
-        """Make another version of an instance the current one, and forward it."""
+        """Make another version of an instance the current one, and forward it; of the old one no proof is wanted."""
+        cx.execute(UNWANTED_PROOF, (self._tenant, header.sop_uid))
         cx.execute(
             "UPDATE version SET standing = 'superseded' WHERE tenant = ? AND sop_uid = ? AND standing = 'current'",
             (self._tenant, header.sop_uid),
@@ -77,16 +93,21 @@ class Register:
             custody.note(cx, self._tenant, uids, version[0], Fact.MARKED, "", mark, now)
 
     def _known(self, cx: Connection, content: Content, known: Row, held: bool, now: int) -> Stored:
-        if held:
-            self._note(cx, content, Fact.DUPLICATE, content.origin.door.value, now)
-            return _stored(Result.DUPLICATE, content, known["id"])
-        move_blob(cx, known["id"], content.blob)
-        revive(cx, self._tenant, known, now)
-        self._note(cx, content, Fact.RESTORED, content.origin.door.value, now)
-        return _stored(Result.RESTORED, content, known["id"])
+        if not held:
+            move_blob(cx, known["id"], content.blob)
+            revive(cx, self._tenant, known, now)
+        fact, result = (Fact.DUPLICATE, Result.DUPLICATE) if held else (Fact.RESTORED, Result.RESTORED)
+        self._note(cx, content, fact, content.origin.door.value, now)
+        if known["standing"] == "superseded" and self._is_vacant(cx, known["sop_uid"]):
+            self.promote(cx, known, content.header, content.origin, now)  # its tombstone has been lifted
+        return _stored(result, content, known["id"])
 
-    def _conflict(self, cx: Connection, content: Content, current: Row, now: int) -> Stored:
-        policy = content.origin.conflict_policy
+    def _is_vacant(self, cx: Connection, sop_uid: str) -> bool:
+        """Say whether an instance has neither a current version nor a tombstone."""
+        tenant = self._tenant
+        return current_version(cx, tenant, sop_uid) is None and deleted_version(cx, tenant, sop_uid) is None
+
+    def _conflict(self, cx: Connection, content: Content, current: Row, now: int, policy: ConflictPolicy) -> Stored:
         version_id = insert_version(cx, self._tenant, content, STANDING[policy], now)
         settled = policy is not ConflictPolicy.ASK
         chosen = {

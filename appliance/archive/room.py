@@ -4,63 +4,61 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from appliance.archive import migrations
-from appliance.archive.accesses import Accesses
-from appliance.archive.callers import Callers
 from appliance.archive.committer import Committer
-from appliance.archive.conflicts import Conflicts
-from appliance.archive.custody import Custody
 from appliance.archive.database import Database
-from appliance.archive.events import Announcer
 from appliance.archive.files import DIRECTORY_MODE, FILE_MODE, as_archive_error, fsync_directory
 from appliance.archive.housekeeping import Housekeeper
-from appliance.archive.ingest import Ingest
-from appliance.archive.numbers import Numbers
 from appliance.archive.outbox import Outbox
-from appliance.archive.proofs import Proofs
-from appliance.archive.quarantine import Quarantine
-from appliance.archive.reading import Reading
-from appliance.archive.register import Register
-from appliance.archive.reserve import Reserve
-from appliance.archive.search import Search
+from appliance.archive.receipts import Receipts
 from appliance.archive.settings import ArchiveSettings
 from appliance.archive.spool import Spool, sweep
-from appliance.archive.transcodes import Transcodes
+from appliance.archive.tenants import Machinery, TenantView, Views, held_tenants
 from appliance.clock import Clock, SystemClock
+from appliance.errors import ConfigurationError
 
 INITIALISING = "initialise.lock"
 
 
-class Archive:
-    """One home directory's store, opened by one process. Safe to use from many threads."""
+class Archive(TenantView):
+    """One home directory's store, opened by one process: its own tenant's view, and the way to every other.
 
-    def __init__(self, settings: ArchiveSettings, room: str, clock: Clock) -> None:
+    Safe to use from many threads.
+    """
+
+    def __init__(self, settings: ArchiveSettings, room: str, clock: Clock, tenant: str = "") -> None:
         """Use `open`."""
-        self.settings = settings
-        self.clock = clock
-        self.database = Database(settings.database)
-        migrations.check(self.database, tenant=settings.tenant)
+        database = Database(settings.database)
+        migrations.check(database, tenant=settings.tenant)
+        if tenant not in ("", settings.tenant):
+            _check_held(database, settings, tenant)
+            settings = replace(settings, tenant=tenant)
         sweep(settings.spool)
         self._spool = Spool(settings.spool, room)
-        self._committer = Committer(self.database)
-        self._housekeeper = Housekeeper(settings, self.database)
-        self.register = Register(settings.tenant, settings.timezone, Announcer(settings), clock)
-        self.quarantine = Quarantine(settings, self.database, self._committer, clock)
-        self.ingest = Ingest(settings, self.database, self._committer, self._spool, self.register, self.quarantine)
-        self.outbox = Outbox(self.database, settings.tenant, settings.root, clock)
-        self.proofs = Proofs(self.database, settings.tenant, settings.root, clock)
-        self.conflicts = Conflicts(settings, self.database, self.register, clock)
-        self.custody = Custody(self.database, settings.tenant)
-        self.accesses = Accesses(self.database, settings, clock)
-        self.callers = Callers(self.database, settings.tenant, clock)
-        self.search = Search(self.database, settings.tenant)
-        self.reading = Reading(self.database, settings.tenant, settings.root)
-        self.transcodes = Transcodes(self.database, settings.tenant, Announcer(settings), clock)
-        self.numbers = Numbers(self.database, settings.tenant, Reserve(settings.home, settings.reserve_bytes))
+        self._committer = Committer(database)
+        self._housekeeper = Housekeeper(settings, database)
+        shared = Machinery(database, self._committer, self._spool, threading.Event(), clock)
+        super().__init__(settings, shared)
+        self._views = Views(self, shared)
+        self.receipts = Receipts(database, self._committer, clock)
+
+    def of(self, tenant: str) -> TenantView:
+        """Return the view of a tenant: the same database, file store and outbox under another tenant's keys.
+
+        A box knows only its own. Which tenants there are is the caller's to decide: a name becomes a directory.
+        """
+        return self._views.of(tenant)
+
+    def tenants(self) -> list[str]:
+        """Return every tenant that anything is kept of, and the archive's own."""
+        roots = (self.settings.root, self.settings.quarantine)
+        return sorted({self.settings.tenant} | held_tenants(self.database, *roots))
 
     @classmethod
     def initialise(cls, settings: ArchiveSettings, clock: Clock | None = None) -> tuple[str, ...]:
@@ -87,14 +85,16 @@ class Archive:
 
     @classmethod
     def open(
-        cls, settings: ArchiveSettings, room: str, clock: Clock | None = None, *, housekeeping: bool = False
-    ) -> Archive:
+        cls, settings: ArchiveSettings, room: str, clock: Clock | None = None, *, housekeeping: bool = False,
+        tenant: str = "",
+    ) -> Archive:  # fmt: skip
         """Open an initialised archive for one room; `housekeeping` for processes that live long or write much.
 
-        Raises SchemaMismatch when the database is missing or of another version, ConfigurationError
-        when it belongs to another tenant.
+        `tenant`: whose view it is, where that is not the home's own; something must be kept of it. Raises
+        SchemaMismatch when the database is missing or of another version, ConfigurationError when it belongs
+        to another tenant or knows none of that name.
         """
-        archive = cls(settings, room, clock or SystemClock())
+        archive = cls(settings, room, clock or SystemClock(), tenant)
         if housekeeping:
             archive._housekeeper.start()
         return archive
@@ -105,6 +105,14 @@ class Archive:
         self._housekeeper.stop()
         self._spool.close()
         self.database.close()
+
+
+def _check_held(database: Database, settings: ArchiveSettings, tenant: str) -> None:
+    """Refuse a tenant of whom nothing is kept: a slip of the pen would show an empty archive."""
+    held = held_tenants(database, settings.root, settings.quarantine)
+    if tenant not in held:
+        known = ", ".join(sorted(held | {settings.tenant}))
+        raise ConfigurationError(f"nothing is kept of the tenant {tenant} in {settings.home}", hint=f"known: {known}")
 
 
 @contextmanager

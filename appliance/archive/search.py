@@ -54,11 +54,13 @@ _ORDER_WITHIN: Final[Mapping[tuple[Level, str], str]] = MappingProxyType({
     (Level.INSTANCE, "series"): "i.instance_number, i.sop_uid",
 })  # fmt: skip
 
-# Of several instances the slowest counts (PS3.4 C.4.1.1.3): one that is not held makes the whole unavailable.
+# Of several instances the slowest counts (PS3.4 C.4.1.1.3): one that is lost makes the whole unavailable, one whose
+# bytes are at the centre makes it nearline.
 _NOT_HELD: Final = "FROM version v WHERE v.tenant = s.tenant AND v.study_uid = s.study_uid AND v.blob_path IS NULL"
 _AVAILABILITY: Final[Mapping[Level, str]] = MappingProxyType({
-    level: f"CASE WHEN EXISTS (SELECT 1 {_NOT_HELD} AND v.standing = 'current'{own})"
-    " THEN 'UNAVAILABLE' ELSE 'ONLINE' END"
+    level: f"CASE WHEN EXISTS (SELECT 1 {_NOT_HELD} AND v.standing = 'current' AND v.evicted_at IS NULL{own})"
+    f" THEN 'UNAVAILABLE' WHEN EXISTS (SELECT 1 {_NOT_HELD} AND v.standing = 'current'{own})"
+    " THEN 'NEARLINE' ELSE 'ONLINE' END"
     for level, own in (
         (Level.STUDY, ""),
         (Level.SERIES, " AND v.series_uid = e.series_uid"),

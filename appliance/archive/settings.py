@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from appliance.model.retention import RetentionPolicy
 from appliance.model.routes import Route
 
 GIB = 1 << 30
@@ -25,6 +26,7 @@ class ArchiveSettings:
     max_nesting: int = 64
     timezone: str = "UTC"
     sinks: tuple[Route, ...] = ()
+    retention: RetentionPolicy = field(default_factory=RetentionPolicy)
 
     @property
     def root(self) -> Path:

@@ -14,9 +14,9 @@ from appliance.cli.output import cell, print_json, print_rows
 from appliance.config.loading import lookalikes
 from appliance.config.problems import MASK, Mistaken, Problem, is_secret
 from appliance.errors import ConfigurationError
-from appliance.tls import server_context
+from appliance.tls_files import TlsFiles
 
-SCP_FILES = ("tls_certificate", "tls_key", "tls_ca")
+SCP_FILES = ("tls_certificate", "tls_key", "tls_ca", "tls_crl")
 
 
 @click.group()
@@ -55,7 +55,7 @@ def find_mistake(installation: Installation) -> ConfigurationError | None:
             return Mistaken([problem for problem in problems if problem])
         scp = loaded.settings.scp
         if scp.tls_certificate is not None and scp.tls_key is not None:
-            server_context(scp.tls_certificate, scp.tls_key, scp.tls_ca, require_client=scp.tls_ca is not None)
+            TlsFiles(scp.tls_certificate, scp.tls_key, scp.tls_ca, scp.tls_crl).context()
     except ConfigurationError as error:
         return error
     return None

@@ -32,18 +32,19 @@ UNUSABLE: Mapping[int, str] = {
 
 @dataclass
 class Installation:
-    """What `--config` and `--home` chose. Nothing is read before a verb asks for it."""
+    """What the global options chose. Nothing is read before a verb asks for it."""
 
     config: Path | None = None
     home: Path | None = None
+    tenant: str = ""
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
     @classmethod
-    def chosen(cls, config: Path | None, home: Path | None) -> Installation:
+    def chosen(cls, config: Path | None, home: Path | None, tenant: str = "") -> Installation:
         """The installation of the global options; `--home` stands above file and environment."""
         chosen = None if home is None else home.absolute()
         over = {} if chosen is None else {HOME_VARIABLE: str(chosen)}
-        return cls(config, chosen, {**os.environ, **over})
+        return cls(config, chosen, tenant, {**os.environ, **over})
 
     @cached_property
     def loaded(self) -> Loaded:
@@ -90,9 +91,9 @@ class Installation:
 
     @contextmanager
     def archive(self, *, writes_much: bool = False) -> Iterator[Archive]:
-        """The archive, open for one command. Raises SchemaMismatch when it was not initialised."""
+        """The archive as `--tenant` has it, open for one command. Raises SchemaMismatch when it was not initialised."""
         self.require_database()
-        archive = Archive.open(self.layout, "cli", housekeeping=writes_much)
+        archive = Archive.open(self.layout, "cli", housekeeping=writes_much, tenant=self.tenant)
         try:
             yield archive
         finally:

@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from appliance import __version__
+from appliance.archive.confirmations import SinkProofs
+from appliance.archive.intake import evictable_bytes, hours_left
 from appliance.archive.outbox_desk import SinkStats
 from appliance.archive.reserve import Disk
 from appliance.archive.room import Archive
@@ -20,8 +22,9 @@ from appliance.lifecycle import ESSENTIAL_ROOMS, read_rooms
 ROOMS = ESSENTIAL_ROOMS
 SINK_COLUMNS = ("sink", "pending", "leased", "delivered", "dead", "buried", "oldest_seconds", "required", "breaker")
 SINK_REASONS = ("reason", "held")
+CUSTODY_COLUMNS = ("sink", "bytes", "metadata", "unproven", "oldest_unproven_seconds", "receipts")
 ENDING = ("draining", "stopped")
-COUNTS = ("studies", "series", "instances", "not_held", "quarantined", "conflicts")
+COUNTS = ("studies", "series", "instances", "not_held", "evicted", "quarantined", "conflicts")
 UNREADABLE = "unreadable_pixels"
 
 
@@ -50,11 +53,57 @@ def gather(archive: Archive, runtime: Path) -> dict[str, Any]:
         "ready": ready(rooms, disk),
         **{name: getattr(counts, name) for name in COUNTS},
         UNREADABLE: archive.transcodes.count(),
-        "disk": {"free_bytes": disk.free_bytes, "reserve_bytes": disk.reserve_bytes},
+        "disk": disk_facts(disk, archive, rooms),
         "sinks": {name: sink_facts(numbers) for name, numbers in archive.outbox.stats().items()},
+        "custody": custody_facts(archive),
         "last_store": moment(counts.last_store),
         "rooms": rooms,
     }
+
+
+def disk_facts(disk: Disk, archive: Archive, rooms: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The disk, what could make room on it, and how long it lasts while nothing can be sent."""
+    rate, evictable = archive.numbers.intake(archive.clock.now()).bytes_per_second, evictable_bytes(rooms)
+    return {
+        "free_bytes": disk.free_bytes,
+        "reserve_bytes": disk.reserve_bytes,
+        "evictable_bytes": evictable,
+        "intake_bytes_per_second": rate,
+        "outage_hours": hours_left(disk, rate, evictable),
+    }
+
+
+def custody_facts(archive: Archive) -> dict[str, Any]:
+    """What the sinks have proven, and how many contents were deleted; docs/custody.md."""
+    now = archive.clock.now()
+    return {
+        "deleted": archive.confirmations.deleted(),
+        "sinks": {name: _proofs(proofs, now) for name, proofs in archive.confirmations.counts().items()},
+    }
+
+
+def _proofs(proofs: SinkProofs, now: int) -> dict[str, Any]:
+    oldest, receipts = proofs.oldest_unproven, proofs.receipts
+    return {
+        "bytes": proofs.bytes,
+        "metadata": proofs.metadata,
+        "unproven": proofs.unproven,
+        "oldest_unproven_seconds": 0.0 if oldest is None else max(0.0, (now - oldest) / 1e6),
+        "receipts": None if receipts is None else receipts.word,
+        "receipts_checked_at": None if receipts is None else moment(receipts.checked_at),
+        "trouble": "" if receipts is None else receipts.trouble,
+    }
+
+
+def custody_rows(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row for each sink that has ever proven anything, or is asked to."""
+    rows = [{"sink": name, **numbers} for name, numbers in facts["sinks"].items()]
+    return [row for row in rows if row["bytes"] or row["metadata"] or row["unproven"] or row["receipts"]]
+
+
+def custody_remarks(facts: Mapping[str, Any]) -> list[str]:
+    """Why receipts are not taken, one line per sink."""
+    return [f"{row['sink']}: receipts: {cell(row['trouble'])}" for row in custody_rows(facts) if row["trouble"]]
 
 
 def sink_facts(numbers: SinkStats) -> dict[str, Any]:
@@ -98,6 +147,8 @@ def print_status(facts: Mapping[str, Any]) -> None:
             "ready": facts["ready"],
             **{name: facts[name] for name in (*COUNTS, UNREADABLE)},
             "disk": f"{size(disk['free_bytes'])} free, {size(disk['reserve_bytes'])} kept in reserve",
+            "evictable": size(disk["evictable_bytes"]),
+            "outage_hours": disk["outage_hours"],
             "last_store": facts["last_store"],
         },
         as_json=False,
@@ -107,6 +158,17 @@ def print_status(facts: Mapping[str, Any]) -> None:
     print_rows(sinks, SINK_COLUMNS, as_json=False, empty="No sink is configured.")
     for line in sink_remarks(facts["sinks"]):
         click.echo(line)
+    print_custody(facts["custody"])
     click.echo()
     rooms = [{"room": name, **numbers} for name, numbers in facts["rooms"].items()]
     print_rows(rooms, ("room", "alive", "pid", "age_seconds"), as_json=False, empty="")
+
+
+def print_custody(facts: Mapping[str, Any]) -> None:
+    """What the sinks have proven; nothing on a box that asks none of them."""
+    rows = custody_rows(facts)
+    if rows:
+        click.echo()
+        print_rows(rows, CUSTODY_COLUMNS, as_json=False, empty="")
+    for line in custody_remarks(facts):
+        click.echo(line)

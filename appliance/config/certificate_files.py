@@ -12,7 +12,7 @@ from appliance.config.credentials import credential
 from appliance.config.settings import Settings
 from appliance.errors import ConfigurationError
 
-KEYS = ("tls_certificate", "tls_ca")
+KEYS = ("tls_certificate", "tls_ca", "tls_crl")
 
 
 def certificate_files(settings: Settings, environ: Mapping[str, str]) -> dict[str, Path]:

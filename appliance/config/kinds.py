@@ -145,8 +145,16 @@ def _expanded(path: Path) -> Path:
     return path.expanduser()
 
 
+def _fingerprint(text: str) -> str:
+    digits = text.replace(":", "").lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise ValueError("write the SHA-256 of a certificate: 64 hexadecimal digits, with or without colons")
+    return digits
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
+Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 AeTitle = Annotated[str, AfterValidator(_ae_title)]
 Network = Annotated[str, AfterValidator(_network)]
 Charset = Annotated[str, AfterValidator(known_charset)]

@@ -18,6 +18,7 @@ def route(name: str, entry: CommonEntry) -> Route:
         required=entry.required,
         proof=entry.wants_proof,
         places=entry.places,
+        proves=entry.proves,
     )
 
 

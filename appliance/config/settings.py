@@ -6,9 +6,10 @@ import ipaddress
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from appliance.config.central import CentralSection
 from appliance.config.codec import CodecSection
 from appliance.config.kinds import (
     GIB,
@@ -18,6 +19,7 @@ from appliance.config.kinds import (
     AeTitle,
     Charset,
     Count,
+    Fingerprint,
     Host,
     Name,
     Network,
@@ -29,9 +31,11 @@ from appliance.config.kinds import (
     Uid,
 )
 from appliance.config.mqtt import MqttSection
+from appliance.config.retention import POLICY, RetentionSection
 from appliance.config.routing import route
 from appliance.config.section import Section
-from appliance.config.sinks import DirectoryEntry, KafkaEntry, SinkEntry
+from appliance.config.sinks import DirectoryEntry, KafkaEntry, SinkEntry, StowEntry
+from appliance.model.retention import RetentionPolicy
 
 ENV_PREFIX = "APPLIANCE__"
 ENV_DELIMITER = "__"
@@ -92,6 +96,9 @@ class PeerEntry(Section):
     transfer_syntaxes: tuple[Uid, ...] = ()
     """Transfer syntax UIDs in the order they are preferred; empty means lossless before lossy."""
 
+    certificate_sha256: tuple[Fingerprint, ...] = ()
+    """SHA-256 of its TLS certificates; with any, it is let in by TLS and with one of them alone."""
+
 
 class ScpSection(Section):
     """The DICOM door."""
@@ -129,6 +136,9 @@ class ScpSection(Section):
     tls_ca: AbsolutePath | None = None
     """PEM file with the authorities whose client certificates are required; unset means none is asked for."""
 
+    tls_crl: AbsolutePath | None = None
+    """PEM file with a list of revoked certificates for each authority of tls_ca; one that has ended lets nobody in."""
+
     max_associations: Count = 64
     """Associations served at the same time."""
 
@@ -157,6 +167,8 @@ class ScpSection(Section):
     def _tls_is_complete(self) -> Self:
         if self.tls_port is not None and (self.tls_certificate is None or self.tls_key is None):
             raise ValueError("tls_port needs tls_certificate and tls_key")
+        if self.tls_crl is not None and self.tls_ca is None:
+            raise ValueError("tls_crl needs tls_ca: without it no certificate is asked for")
         return self
 
     @model_validator(mode="after")
@@ -318,11 +330,31 @@ class Settings(BaseSettings):
     sync: SyncSection = SyncSection()
     """The way out."""
 
+    retention: RetentionSection = RetentionSection()
+    """What may leave the box again. Nothing does while none of the three limits is set."""
+
     mqtt: MqttSection = MqttSection()
     """The report to central IT. Nothing depends on it."""
 
+    central: CentralSection = CentralSection()
+    """The centre. A box needs none of it."""
+
     log: LogSection = LogSection()
     """What is written about the work."""
+
+    @field_validator("retention")
+    @classmethod
+    def _retention_can_work(cls, retention: RetentionSection, info: ValidationInfo) -> RetentionSection:
+        archive, sync = info.data.get("archive"), info.data.get("sync")
+        if archive and retention.min_free_bytes is not None and retention.min_free_bytes <= archive.reserve_bytes:
+            raise ValueError(
+                f"min_free_bytes must be more than archive.reserve_bytes ({archive.reserve_bytes}):"
+                " new objects are refused before it is reached; raise the one or lower the other"
+            )
+        source = retention.recall_from
+        if sync and source is not None and not isinstance(sync.sinks.get(source), StowEntry):
+            raise ValueError(f"recall_from = {source} is no sink of kind stow; name one of sync.sinks")
+        return retention
 
     @property
     def runtime_directory(self) -> Path:
@@ -333,7 +365,8 @@ class Settings(BaseSettings):
         """Return the fields of the archive's own settings by name; the archive reads no configuration itself."""
         routes = tuple(route(name, sink) for name, sink in self.sync.sinks.items() if sink.active)
         identity = {"home": self.home, "tenant": self.site.tenant, "site": self.site.id}
-        return {**identity, **self.archive.model_dump(), "sinks": routes}
+        retention = RetentionPolicy(**{name: getattr(self.retention, name) for name in POLICY})
+        return {**identity, **self.archive.model_dump(), "sinks": routes, "retention": retention}
 
     def sink_path(self, name: str) -> Path:
         """Return where the directory sink `name` writes; KeyError for a sink that is not configured."""

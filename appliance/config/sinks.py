@@ -118,6 +118,11 @@ class CommonEntry(Section):
         return False
 
     @property
+    def proves(self) -> bool:
+        """Whether what this sink confirms may stand for the bytes on this box."""
+        return False
+
+    @property
     def places(self) -> tuple[str, ...]:
         """Names of where this sink leads, without secrets. It leads elsewhere when none of them stays."""
         return ()
@@ -176,8 +181,8 @@ class KafkaEntry(_TlsEntry):
     bootstrap_servers: tuple[ServerAddress, ...] = Field(min_length=1)
     """Brokers to ask first, each host:port."""
 
-    profile: Literal["ours", "upstream", "direct"] = "ours"
-    """Who reads the topics: `ours` and `upstream` get states and images, `direct` also a record per stored object."""
+    profile: Literal["ours", "upstream", "direct", "receiver"] = "ours"
+    """`ours`, `upstream`: states and images. `direct`: a record per stored object, too. `receiver`: these alone."""
 
     access_records: bool = True
     """Tell of every read of patient data over HTTP, too; the topic has to be there."""
@@ -216,8 +221,8 @@ class KafkaEntry(_TlsEntry):
 
     @property
     def event_kinds(self) -> tuple[str, ...]:
-        """Pixels never go here; `direct` tells of the objects."""
-        kinds = EVENT_KINDS if self.profile == "direct" else ("state", "image")
+        """Pixels never go here; `direct` tells of the objects, and `receiver` of nothing else: boxes tell the rest."""
+        kinds = {"direct": EVENT_KINDS, "receiver": ("object",)}.get(self.profile, ("state", "image"))
         told = self.transcode_records and self.profile == "ours"
         return (*kinds, *((TRANSCODE,) if told else ()), *((ACCESS,) if self.access_records else ()))
 
@@ -269,11 +274,17 @@ class StowEntry(_TlsEntry):
     read_timeout: Seconds = 60
     """Seconds without a byte of the answer."""
 
-    verify: Literal["off", "readback"] = "off"
-    """`readback`: read every object back and compare its digest; the only proof that it is there."""
+    verify: Literal["off", "readback", "receipts"] = "off"
+    """`readback`: read every object back and compare its digest; `receipts`: fetch the receiver's signed receipts."""
 
     verify_interval_hours: Seconds = 24
     """Hours between rounds of reading back."""
+
+    receipt_key_file: CredentialFile | None = None
+    """PEM file with the receiver's public keys, any of which may have signed a receipt; read again at every round."""
+
+    receipts_seconds: Seconds = 30
+    """Seconds between two rounds of fetching receipts; after a delivery it is done at once."""
 
     offset_upload: Literal["auto", "off"] = "auto"
     """`auto`: send huge objects in pieces that can be resumed, where the service offers it."""
@@ -292,9 +303,20 @@ class StowEntry(_TlsEntry):
         return (f"stow {self.url.rstrip('/')}",)
 
     @property
+    def proves(self) -> bool:
+        """What it has read back or confirmed by receipt."""
+        return True
+
+    @property
     def wants_proof(self) -> bool:
         """With `verify` set."""
-        return self.verify == "readback"
+        return self.verify != "off"
+
+    @model_validator(mode="after")
+    def _receipts_can_be_verified(self) -> Self:
+        if self.verify == "receipts" and self.receipt_key_file is None:
+            raise ValueError("verify = receipts needs receipt_key_file")
+        return self
 
 
 ENTRIES: dict[str, type[CommonEntry]] = {

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from appliance.errors import ConfigurationError
 
 UPLOADS_PATH = "edge/v1/uploads"
+RECEIPTS_PATH = "edge/v1/receipts"
 LONGEST_TOKEN = 64 << 10
 
 
@@ -54,9 +55,16 @@ class Endpoint:
 
     def uploads(self) -> str:
         """Return the URL of resumable uploads: it stands beside the DICOMweb root."""
+        return self._beside(UPLOADS_PATH)
+
+    def receipts(self) -> str:
+        """Return the URL that receipts are fetched from, beside the DICOMweb root, too."""
+        return self._beside(RECEIPTS_PATH)
+
+    def _beside(self, path: str) -> str:
         parent = self.url.rstrip("/").rpartition("/")[0]
         inside = urlsplit(self.url).path.strip("/")
-        return f"{parent if inside else self.url.rstrip('/')}/{UPLOADS_PATH}"
+        return f"{parent if inside else self.url.rstrip('/')}/{path}"
 
     def token(self) -> str:
         """Return the bearer token as the file has it now, "" without a file. Raises ConfigurationError."""

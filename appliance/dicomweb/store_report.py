@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from appliance.dicomweb.dicom_json import Member
+from appliance.dicomweb.store_answer import DIGEST, DIGEST_CREATOR, DIGEST_CREATOR_TAG
 from appliance.errors import (
     ApplianceError,
     DiskFull,
@@ -65,10 +66,11 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """An instance that is durable here, and where to retrieve it."""
+    """An instance that is durable here, where to retrieve it, and the SHA-256 of its data set as it came."""
 
     reference: Reference
     url: str
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +125,9 @@ def _reason(failure: Failure) -> dict[str, Member]:
 
 
 def _success(success: Success) -> dict[str, Member]:
-    return success.reference.members() | {"00081190": {"vr": "UR", "Value": [success.url]}}
+    members = success.reference.members() | {"00081190": {"vr": "UR", "Value": [success.url]}}
+    if success.digest:
+        # PS3.5 7.8.1: a private block of our own. Who does not know it passes over it.
+        members[DIGEST_CREATOR_TAG] = {"vr": "LO", "Value": [DIGEST_CREATOR]}
+        members[DIGEST] = {"vr": "LO", "Value": [success.digest]}
+    return members

@@ -35,6 +35,10 @@ TOPICS: Final = (STATE_TOPIC, IMAGE_TOPIC, LOG_TOPIC, STORAGE_TOPIC, TRANSCODE_T
 
 STAND_IN: Final = "stand-in"
 
+# What an image record says of its instance.
+ACTIVE: Final = "ACTIVE"
+DELETED: Final = "DELETED"
+
 # Others may carry credentials or, as Referer does, a query with patient data.
 SAFE_HEADERS: Final = frozenset(
     {"accept", "content-length", "content-type", "host", "traceparent", "user-agent", "x-request-id"}
@@ -98,7 +102,7 @@ def _key(identifiers: list[str]) -> str:
     return hashlib.md5("_".join(identifiers).encode(), usedforsecurity=False).hexdigest()
 
 
-def _own_facts(context: Context, study_uid: str, series_uid: str) -> dict[str, Value]:
+def _own_facts(context: Context, study_uid: str, series_uid: str, status: str = ACTIVE) -> dict[str, Value]:
     return {
         "tenant": context.tenant,
         "site": context.site,
@@ -106,7 +110,7 @@ def _own_facts(context: Context, study_uid: str, series_uid: str) -> dict[str, V
         "updated_at": context.now,
         "study_uid_hash": uid_hash(study_uid),
         "series_uid_hash": uid_hash(series_uid),
-        "image_status": "ACTIVE",
+        "image_status": status,
         "transfer_status": "NoNeedTransfer",
         # The centre knows where the pixels are; a path on this box would mean nothing there.
         "pixel_data_location": None,
@@ -141,9 +145,14 @@ def state_record(context: Context, study: Row, series: Row) -> CloudRecord:
     return _record(message_key("state", context, study, series), STATE_FIELDS, facts, context.timezone)
 
 
-def image_record(context: Context, study: Row, series: Row, instance: Row, version: Row) -> CloudRecord:
-    """Return the record of one instance, from its rows and those of its study, series and version."""
-    own = _own_facts(context, series["study_uid"], series["series_uid"])
+def image_record(
+    context: Context, study: Row, series: Row, instance: Row, version: Row, status: str = ACTIVE
+) -> CloudRecord:
+    """Return the record of one instance, from its rows and those of its study, series and version.
+
+    `status` DELETED says that somebody has deleted it on purpose.
+    """
+    own = _own_facts(context, series["study_uid"], series["series_uid"], status)
     facts = {"context": own, "study": study, "series": series, "instance": instance, "version": version}
     key = message_key("image", context, study, series, instance)
     return _record(key, IMAGE_FIELDS, facts, context.timezone)

@@ -135,6 +135,8 @@ image_status               text       32  context.image_status                 A
 space_size                 i64        0   version.file_size
 created_time*              moment     0   instance.received_at                 1970-01-01T00:00:00
 updated_time*              moment     0   context.updated_at                   1970-01-01T00:00:00
+revision*                  i64        0   context.revision                     0
+digest                     identifier 64  version.digest
 """)
 
 STORE_FIELDS: Final = _fields("""

@@ -80,7 +80,8 @@ class PriorityRule:
 class Route:
     """One sink's route. `required`: eviction must wait for its proof. `proof`: ask for proof after delivery.
 
-    `places` are the names of where it leads, any of them; they say nothing about what goes there.
+    `places` are the names of where it leads, any of them; they say nothing about what goes there. `proves`:
+    what it confirms is proof of the bytes; a directory never can.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Route:
     required: bool = True
     proof: bool = False
     places: tuple[str, ...] = field(default=(), compare=False)
+    proves: bool = field(default=False, compare=False)
 
     def takes(self, kind: str, subject: Subject) -> bool:
         """Say whether an event of `kind` about `subject` goes to this sink."""

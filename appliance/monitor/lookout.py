@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from appliance.archive.confirmations import Confirmations
 from appliance.archive.numbers import Numbers
 from appliance.archive.outbox_desk import OutboxDesk
 from appliance.certificates import days_left
@@ -21,11 +22,13 @@ class Lookout:
     """Reads only, and survives an archive that cannot be read."""
 
     def __init__(
-        self, numbers: Numbers, outbox: OutboxDesk, runtime: Path, certificates: Mapping[str, Path], clock: Clock
-    ) -> None:
+        self, numbers: Numbers, outbox: OutboxDesk, confirmations: Confirmations, runtime: Path,
+        certificates: Mapping[str, Path], clock: Clock,
+    ) -> None:  # fmt: skip
         """Take where to look; `certificates` are files by the key they are configured under."""
         self._numbers = numbers
         self._outbox = outbox
+        self._confirmations = confirmations
         self._runtime = runtime
         self._certificates = certificates
         self._clock = clock
@@ -37,9 +40,9 @@ class Lookout:
         rooms = read_rooms(self._runtime)
         certificates = days_left(self._certificates, now)
         try:
-            found = Snapshot(
-                now, rooms, self._numbers.disk(), self._numbers.intake(now), self._outbox.stats(), certificates
-            )
+            numbers = self._numbers
+            sinks, proofs = self._outbox.stats(), self._confirmations.counts()
+            found = Snapshot(now, rooms, numbers.disk(), numbers.intake(now), sinks, certificates, proofs)
         except ArchiveError as error:
             self._note(readable=False, fault=error.message)
             return Snapshot(now, rooms, certificates=certificates)

@@ -68,7 +68,7 @@ def _serve(settings: Settings, archive: Archive, broker: Broker, stop: lifecycle
 
 def _lookout(settings: Settings, archive: Archive, runtime: Path, clock: Clock) -> Lookout:
     files = certificate_files(settings, os.environ)
-    return Lookout(archive.numbers, archive.outbox, runtime, files, clock)
+    return Lookout(archive.numbers, archive.outbox, archive.confirmations, runtime, files, clock)
 
 
 def _broker(settings: Settings, environ: Mapping[str, str]) -> Broker:

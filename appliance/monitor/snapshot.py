@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from appliance.archive.intake import Intake, hours_left
+from appliance.archive.confirmations import SinkProofs
+from appliance.archive.intake import Intake, evictable_bytes, hours_left
 from appliance.archive.outbox_desk import SinkStats
 from appliance.archive.reserve import Disk
 from appliance.lifecycle import ESSENTIAL_ROOMS
@@ -30,6 +31,7 @@ class Snapshot:
     intake: Intake | None = None
     sinks: Mapping[str, SinkStats] = field(default_factory=dict)
     certificates: Mapping[str, float | None] = field(default_factory=dict)
+    proofs: Mapping[str, SinkProofs] = field(default_factory=dict)
 
 
 def faults(snapshot: Snapshot) -> tuple[str, ...]:
@@ -55,8 +57,11 @@ def health(snapshot: Snapshot, state: State, boot_id: str) -> dict[str, Any]:
         "state": state.value,
         "faults": list(faults(snapshot)),
         "rooms": {name: _alive(snapshot, name) for name in ESSENTIAL_ROOMS},
-        "sinks": {name: _sink(numbers) for name, numbers in _active(snapshot)},
-        "disk": _disk(snapshot.disk, snapshot.intake),
+        "sinks": {
+            name: _sink(numbers) | _custody(snapshot.proofs.get(name, SinkProofs()))
+            for name, numbers in _active(snapshot)
+        },
+        "disk": _disk(snapshot.disk, snapshot.intake, evictable_bytes(snapshot.rooms)),
         "certificates": dict(snapshot.certificates),
         "last_c_store": moment(snapshot.intake.last_c_store) if snapshot.intake else None,
     }
@@ -98,12 +103,19 @@ def _sink(numbers: SinkStats) -> dict[str, Any]:
     return {name: getattr(numbers, name) for name in SINK_NUMBERS} | {"held": bool(numbers.held)}
 
 
-def _disk(disk: Disk | None, intake: Intake | None) -> dict[str, Any] | None:
+def _custody(proofs: SinkProofs) -> dict[str, Any]:
+    # How its receipts stand in a fixed word: why they are not taken may name a host.
+    receipts = None if proofs.receipts is None else proofs.receipts.word
+    return {"bytes_confirmed": proofs.bytes, "unproven": proofs.unproven, "receipts": receipts}
+
+
+def _disk(disk: Disk | None, intake: Intake | None, evictable: int) -> dict[str, Any] | None:
     if disk is None or intake is None:
         return None
     return {
         "free_bytes": disk.free_bytes,
         "reserve_bytes": disk.reserve_bytes,
         "intake_bytes_per_second": intake.bytes_per_second,
-        "outage_hours": hours_left(disk, intake.bytes_per_second),
+        "evictable_bytes": evictable,
+        "outage_hours": hours_left(disk, intake.bytes_per_second, evictable),
     }

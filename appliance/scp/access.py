@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.model.records import ConflictPolicy
+from appliance.scp.certificate import ClientCertificate
 from appliance.scp.pdu import CALLED_NOT_RECOGNISED, CALLING_NOT_RECOGNISED, Rejection, Titles
 
 
@@ -15,7 +16,8 @@ class Peer:
     """A calling AE title the operator knows, and what holds for its objects.
 
     `address` is an IP address, a network in CIDR notation, or "" for anywhere. `transfer_syntaxes`
-    replaces the order in which transfer syntaxes are preferred; empty means the default order.
+    replaces the order in which transfer syntaxes are preferred; empty means the default order. With
+    `certificates` (fingerprints) it must come by TLS and show one of them.
     """
 
     ae_title: str
@@ -23,6 +25,11 @@ class Peer:
     assumed_charset: str = ""
     conflict_policy: ConflictPolicy = ConflictPolicy.ASK
     transfer_syntaxes: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()
+
+    def shows(self, certificate: ClientCertificate | None) -> bool:
+        """Whether a caller with this certificate, None without one, may be this peer."""
+        return not self.certificates or (certificate is not None and certificate.fingerprint in self.certificates)
 
     def lives_at(self, address: str) -> bool:
         """Whether this peer may call from `address` (a bare IP address)."""
@@ -42,21 +49,32 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class AllowList:
-    """The rules of one door. A known AE title must also call from its address, where it has one."""
+    """The rules of one door.
+
+    A known AE title must also call from its address and show its certificate, where it has them. A
+    certificate that names AE titles or addresses is good for these alone.
+    """
 
     ae_title: str
     peers: Sequence[Peer]
     accept_unknown: bool
     require_called_ae: bool = False
 
-    def decide(self, titles: Titles, address: str) -> Admission:
-        """Admit or reject a caller; `address` is the bare IP address it calls from."""
+    def decide(self, titles: Titles, address: str, certificate: ClientCertificate | None = None) -> Admission:
+        """Admit or reject a caller: the bare IP address it calls from, the certificate it has shown by TLS."""
         if self.require_called_ae and titles.called != self.ae_title:
             return Admission(None, CALLED_NOT_RECOGNISED, "called AE title is not ours")
+        if certificate is not None and not certificate.is_for(titles.calling):
+            return Admission(None, CALLING_NOT_RECOGNISED, "certificate of another AE title")
+        if certificate is not None and not certificate.is_of(address):
+            return Admission(None, CALLING_NOT_RECOGNISED, "certificate of another address")
         known = [peer for peer in self.peers if peer.ae_title == titles.calling]
-        for peer in known:
-            if peer.lives_at(address):
+        near = [peer for peer in known if peer.lives_at(address)]
+        for peer in near:
+            if peer.shows(certificate):
                 return Admission(peer)
+        if near:
+            return Admission(None, CALLING_NOT_RECOGNISED, "known AE title, not its certificate")
         if known:
             return Admission(None, CALLING_NOT_RECOGNISED, "known AE title, unexpected address")
         if self.accept_unknown:

@@ -6,10 +6,18 @@ import contextlib
 import socket
 import ssl
 from dataclasses import dataclass
+from typing import Protocol
 
 from appliance.errors import ConfigurationError
 
 _BACKLOG = 512
+
+
+class Tls(Protocol):
+    """What a TLS door shakes hands with."""
+
+    def context(self) -> ssl.SSLContext:
+        """Return the context for the next handshake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +25,7 @@ class Listener:
     """A bound, listening, non-blocking socket; with `tls`, its connections must shake hands first."""
 
     sock: socket.socket
-    tls: ssl.SSLContext | None = None
+    tls: Tls | None = None
 
     @property
     def port(self) -> int:
@@ -25,7 +33,7 @@ class Listener:
         return int(self.sock.getsockname()[1])
 
 
-def listen(host: str, port: int, tls: ssl.SSLContext | None = None) -> Listener:
+def listen(host: str, port: int, tls: Tls | None = None) -> Listener:
     """Bind to `host` and listen. Raises ConfigurationError when the address cannot be used."""
     try:
         family, _, _, _, address = socket.getaddrinfo(

@@ -15,7 +15,7 @@ from appliance.scp.access import bare_address
 from appliance.scp.crowd import Crowd
 from appliance.scp.listeners import Listener
 from appliance.scp.pdu import ProtocolError, encode_abort
-from appliance.scp.waiting import Gone, Stage, Waiting
+from appliance.scp.waiting import Distrusted, Gone, Stage, Waiting
 
 # How long a rejected peer may take to hang up, and how long to rest when no file descriptor is left.
 FAREWELL = 1.0
@@ -34,18 +34,23 @@ class LobbyLimits:
 
 # Takes (connection, A-ASSOCIATE-RQ PDU); None when it took the socket over, else the last words to send.
 Receive = Callable[[Waiting, bytes], bytes | None]
+# Told of a connection whose certificate is not believed, and why.
+Distrust = Callable[[Waiting, str], None]
 
 
 class Lobby:
     """Accepts, shakes hands and reads requests, never waiting for any one peer.
 
-    `receive` is called in the lobby's thread and must not block.
+    `receive` and `distrust` are called in the lobby's thread and must not block.
     """
 
-    def __init__(self, listeners: Sequence[Listener], limits: LobbyLimits, receive: Receive, clock: Clock) -> None:
+    def __init__(
+        self, listeners: Sequence[Listener], limits: LobbyLimits, receive: Receive, distrust: Distrust, clock: Clock
+    ) -> None:
         self._listeners = tuple(listeners)
         self._limits = limits
         self._receive = receive
+        self._distrust = distrust
         self._clock = clock
         self._crowd = Crowd(limits.max_waiting, limits.max_waiting_per_peer)
         self._selector = selectors.DefaultSelector()
@@ -144,7 +149,7 @@ class Lobby:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         stage, patience = Stage.REQUEST, self._limits.request_timeout
         if listener.tls is not None:
-            sock = listener.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            sock = listener.tls.context().wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
             stage, patience = Stage.HANDSHAKE, self._limits.tls_timeout
         deadline = self._clock.monotonic() + patience
         return Waiting(sock, bare_address(address[0]), address[1], stage, deadline)
@@ -162,6 +167,9 @@ class Lobby:
             self._advance(waiting)
         except ProtocolError as error:
             self._see_off(waiting, encode_abort(error.reason))
+        except Distrusted as error:
+            self._distrust(waiting, str(error))
+            self._dismiss(waiting)
         except Gone:
             self._dismiss(waiting)
         except Exception as error:  # boundary: one connection's fault must not close the door to the others

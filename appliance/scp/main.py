@@ -24,7 +24,7 @@ from appliance.scp.server import Server
 from appliance.scp.slots import Slots
 from appliance.scp.tally import Tally
 from appliance.scp.terms import Terms
-from appliance.tls import server_context
+from appliance.tls_files import ServerTls, TlsFiles
 
 ROOM = "scp"
 PUBLISH_SECONDS = 1.0
@@ -137,6 +137,7 @@ def _allow_list(scp: ScpSection) -> AllowList:
             assumed_charset=entry.assumed_charset,
             conflict_policy=ConflictPolicy(entry.conflict_policy),
             transfer_syntaxes=tuple(entry.transfer_syntaxes),
+            certificates=entry.certificate_sha256,
         )
         for entry in scp.peers
     )
@@ -158,5 +159,5 @@ def _listeners(scp: ScpSection) -> tuple[Listener, ...]:
     plain = listen(scp.host, scp.port)
     if scp.tls_port is None or scp.tls_certificate is None or scp.tls_key is None:
         return (plain,)
-    context = server_context(scp.tls_certificate, scp.tls_key, scp.tls_ca, require_client=scp.tls_ca is not None)
-    return plain, listen(scp.host, scp.tls_port, context)
+    files = TlsFiles(scp.tls_certificate, scp.tls_key, scp.tls_ca, scp.tls_crl)
+    return plain, listen(scp.host, scp.tls_port, ServerTls(files, SystemClock().monotonic))

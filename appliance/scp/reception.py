@@ -41,7 +41,7 @@ class Reception:
         Raises ProtocolError when the request is too short to tell who asks.
         """
         titles = read_titles(request)
-        admission = self._allow_list.decide(titles, waiting.address)
+        admission = self._allow_list.decide(titles, waiting.address, waiting.certificate())
         if admission.peer is None or admission.rejection is not None:
             rejection = admission.rejection or TEMPORARY_CONGESTION
             return self._reject(titles, waiting.address, rejection, admission.reason)
@@ -50,6 +50,12 @@ class Reception:
             return self._reject(titles, waiting.address, TEMPORARY_CONGESTION, reason)
         caller = Caller(titles, waiting.address, waiting.port, admission.peer, new_traceparent())
         return self._begin(waiting, request, caller)
+
+    def distrust(self, waiting: Waiting, reason: str) -> None:
+        """Note a connection that ended because its certificate is not believed; who it was, nobody knows."""
+        get_logger(__name__).warning("certificate refused", address=waiting.address, reason=reason)
+        self._terms.tally.rejected(reason)
+        self._callers.reject("", waiting.address, reason)
 
     def _begin(self, waiting: Waiting, request: bytes, caller: Caller) -> bytes | None:
         try:

@@ -29,7 +29,7 @@ class Server:
     ) -> None:
         self._reception = reception
         self._clock = clock
-        self._lobby = Lobby(listeners, limits, reception.receive, clock)
+        self._lobby = Lobby(listeners, limits, reception.receive, reception.distrust, clock)
 
     def start(self) -> None:
         """Begin to accept."""

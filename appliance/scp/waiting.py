@@ -9,9 +9,11 @@ import ssl
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from appliance.scp.certificate import ClientCertificate, read_certificate
 from appliance.scp.pdu import HEADER, MAX_ASSOCIATE_RQ, PduType, ProtocolError, ProviderReason
 
 _CHUNK = 16 * 1024
+NO_CERTIFICATE = "PEER_DID_NOT_RETURN_A_CERTIFICATE"
 # Bytes that a rejected peer may still send before it is cut off.
 _MAX_FAREWELL = 64 * 1024
 
@@ -26,6 +28,10 @@ class Stage(Enum):
 
 class Gone(Exception):
     """The peer closed, or its TLS handshake failed."""
+
+
+class Distrusted(Gone):
+    """The peer's certificate is not believed; the text says why, in words of the TLS library without any name."""
 
 
 @dataclass(eq=False)
@@ -46,7 +52,7 @@ class Waiting:
     def advance(self) -> bytes | None:
         """Do what can be done without waiting; the whole A-ASSOCIATE-RQ PDU, once it is there.
 
-        Bytes behind the request stay in `received`. Raises Gone or ProtocolError.
+        Bytes behind the request stay in `received`. Raises Gone (Distrusted) or ProtocolError.
         """
         self.events = selectors.EVENT_READ
         try:
@@ -64,9 +70,21 @@ class Waiting:
         except OSError as error:
             raise Gone(type(error).__name__) from error
 
+    def certificate(self) -> ClientCertificate | None:
+        """Return what the peer has shown and the handshake has verified; None without TLS or without one."""
+        shown = self.sock.getpeercert(binary_form=True) if isinstance(self.sock, ssl.SSLSocket) else None
+        return None if shown is None else read_certificate(shown)
+
     def _shake_hands(self) -> None:
         assert isinstance(self.sock, ssl.SSLSocket)
-        self.sock.do_handshake()
+        try:
+            self.sock.do_handshake()
+        except ssl.SSLCertVerificationError as error:
+            raise Distrusted(f"TLS: {error.verify_message}") from error
+        except ssl.SSLError as error:
+            if error.reason == NO_CERTIFICATE:
+                raise Distrusted("TLS: no certificate was shown") from error
+            raise
         self.stage = Stage.REQUEST
 
     def _ignore(self) -> None:

@@ -7,7 +7,7 @@ import os
 import random
 import threading
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
 from appliance import lifecycle, logs
@@ -16,12 +16,17 @@ from appliance.archive.settings import ArchiveSettings
 from appliance.clock import SystemClock
 from appliance.config import CommonEntry, DirectoryEntry, KafkaEntry, Settings, StowEntry, credential
 from appliance.errors import ArchiveFailed, ConfigurationError
+from appliance.sync.keeping import Keeper
 from appliance.sync.proving import Prover, ReadBack
 from appliance.sync.rates import Timetable, Window
 from appliance.sync.retry import RetryPolicy
 from appliance.sync.sinks.registry import KINDS, DirectoryOptions, Options, Surroundings, build
+from appliance.sync.sinks.stow_options import StowOptions
 from appliance.sync.throttle import Throttle
 from appliance.sync.worker import Pace, Worker
+
+if TYPE_CHECKING:
+    from appliance.sync.receipts import Poller
 
 ROOM = "sync"
 PUBLISH_SECONDS = 1.0
@@ -59,12 +64,15 @@ class _Room:
         self._failed = threading.Event()
         self._runtime: Path = settings.runtime_directory
         self._workers = _workers(settings, archive, stop)
+        self._pollers = _pollers(settings, archive, stop, self._workers)
+        self._keeper = Keeper(archive.retention, settings.retention.interval_seconds)
 
     def run(self) -> int:
         """Take back what a killed predecessor held, work until stopped, finish the batches in hand."""
         log, notices = logs.get_logger(__name__), lifecycle.Notices()
         self._take_over(notices)
-        threads = [threading.Thread(target=self._serve, args=(worker,)) for worker in self._workers]
+        served = (*self._workers, *self._pollers, self._keeper)
+        threads = [threading.Thread(target=self._serve, args=(one,)) for one in served]
         for thread in threads:
             thread.start()
         self._publish("ready")
@@ -96,7 +104,7 @@ class _Room:
         if not outbox.register(self._archive.settings.sinks, rest):
             logs.get_logger(__name__).info("filling interrupted")
 
-    def _serve(self, worker: Worker) -> None:
+    def _serve(self, worker: Worker | Poller | Keeper) -> None:
         try:
             worker.run(self._stop)
         except ArchiveFailed as error:
@@ -109,8 +117,9 @@ class _Room:
 
     def _publish(self, state: str) -> None:
         sinks: dict[str, Any] = {worker.name: worker.numbers.snapshot() for worker in self._workers}
+        numbers = {"state": state, "sinks": sinks, "retention": self._keeper.snapshot()}
         try:
-            lifecycle.publish(self._runtime, ROOM, {"state": state, "sinks": sinks})
+            lifecycle.publish(self._runtime, ROOM, numbers)
         except OSError as error:
             logs.get_logger(__name__).warning("numbers not published", fault=type(error).__name__)
 
@@ -127,10 +136,25 @@ def _worker(settings: Settings, archive: Archive, stop: lifecycle.Stop, name: st
     sink = build(_options(settings, name), Surroundings(stop.is_set, throttle.pace))
     policy = RetryPolicy(sync.unknown_error_attempts, sync.backoff_base, sync.backoff_cap, sync.breaker_threshold)
     prover = None
-    if isinstance(entry, StowEntry) and entry.wants_proof:
+    if isinstance(entry, StowEntry) and entry.verify == "readback":
         interval = entry.verify_interval_hours * SECONDS_OF_HOUR
         prover = Prover(name, cast(ReadBack, sink), archive.proofs, clock, interval)
     return Worker(name, sink, archive.outbox, clock, _pace(settings, entry), policy, random.random, throttle, prover)
+
+
+def _pollers(
+    settings: Settings, archive: Archive, stop: lifecycle.Stop, workers: tuple[Worker, ...]
+) -> tuple[Poller, ...]:
+    entries = settings.sync.sinks
+    chosen = [worker for worker in workers if getattr(entries[worker.name], "verify", "") == "receipts"]
+    return tuple(_poller(settings, archive, stop, worker) for worker in chosen)
+
+
+def _poller(settings: Settings, archive: Archive, stop: lifecycle.Stop, worker: Worker) -> Poller:
+    from appliance.sync.polling import build_poller  # a box without such a sink never loads its client
+
+    options = cast(StowOptions, _options(settings, worker.name))
+    return build_poller(worker.name, options, archive, settings.site.id, stop.is_set, worker.numbers)
 
 
 def _pace(settings: Settings, entry: CommonEntry) -> Pace:

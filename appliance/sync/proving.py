@@ -40,6 +40,9 @@ class Proofs(Protocol):
     def count(self, sink: str) -> int:
         """Return how many want proof."""
 
+    def urgent(self, sink: str) -> bool:
+        """Say whether some are to be read back at once, outside of any round: they are the longest due then."""
+
     def prove(self, sink: str, event_id: int, detail: str) -> None:
         """Record the proof."""
 
@@ -53,7 +56,8 @@ class Proofs(Protocol):
 class Prover:
     """Goes through one sink's unproven objects, a round every `interval` seconds. For one thread.
 
-    A round ends with what was unproven when it began. An obstacle interrupts it for a minute.
+    A round ends with what was unproven when it began. An obstacle interrupts it for a minute. What retention
+    waits for does not wait for a round.
     """
 
     def __init__(self, sink: str, destination: ReadBack, proofs: Proofs, clock: Clock, interval: float) -> None:
@@ -91,7 +95,7 @@ class Prover:
         if self._left <= 0 and now >= self._next_round:
             self._left = self._proofs.count(self._sink)
             self._next_round = now + self._interval
-        return self._left > 0
+        return self._left > 0 or self._proofs.urgent(self._sink)
 
     def _examine(self, row: Delivery) -> int:
         if row.blob is None:

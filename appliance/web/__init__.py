@@ -98,6 +98,7 @@ def _finish(answer: Response) -> Response:
         **{name: str(value) for name, value in (request.view_args or {}).items() if is_valid_uid(str(value))},
     )
     if g.get("admitted"):
+        _services().views.note(request, answer.status_code)
         _services().access_lines.note(request, answer, g.principal, g.started)
     return secure(answer)
 

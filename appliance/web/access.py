@@ -10,13 +10,10 @@ import re
 from typing import Final, Protocol
 
 from appliance.dicomweb.problems import Problem
+from appliance.http.proxies import FORWARDED
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
-FORWARDED: Final = (
-    "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port",
-    "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Forwarded-By", "X-Real-IP",
-)  # fmt: skip
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[0-9A-Za-z._-]+)(?::([0-9]{1,5}))?")
 _OWN_FETCHES: Final = frozenset({None, "same-origin", "none"})
 

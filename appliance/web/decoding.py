@@ -10,9 +10,9 @@ from flask import Response, after_this_request
 
 from appliance.archive.reading import StoredInstance
 from appliance.dicomweb.problems import Problem
+from appliance.dicomweb.stored_files import CHUNK
 from appliance.web.answers import Refused
 from appliance.web.services import services
-from appliance.web.streams import CHUNK
 
 IN_MEMORY: Final = 4 << 20
 

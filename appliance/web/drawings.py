@@ -25,10 +25,8 @@ Arguments = Mapping[str, Any]
 
 
 def held_source(instance: StoredInstance) -> Source:
-    """Return what the codec works on; ends with 404 when the bytes are not held here."""
-    if not instance.held:
-        raise Refused(Problem(404, "the bytes under these UIDs are not held here any more"))
-    return source_of(instance)
+    """Return what the codec works on, fetched back if need be; ends as `Recalling.here` does."""
+    return source_of(services().recalling.here(instance))
 
 
 def draw(operation: str, instance: StoredInstance, arguments: Arguments) -> Outcome:

@@ -14,6 +14,7 @@ from appliance.archive.search import Found
 from appliance.dicomweb.dicomdir import KEYS, Filed, dicomdir, record_type, wants_header
 from appliance.dicomweb.metadata import Unreadable
 from appliance.dicomweb.problems import Problem
+from appliance.dicomweb.stored_files import read_file
 from appliance.errors import ArchiveError
 from appliance.model.attributes import Level
 from appliance.model.matching import Query
@@ -23,7 +24,6 @@ from appliance.web.documents import read_instance
 from appliance.web.i18n import CHINESE, ENGLISH, Translator
 from appliance.web.previews import Previews
 from appliance.web.services import services
-from appliance.web.streams import read_file
 from appliance.web.study_row import find_study
 from appliance.web.worklist import shown_date, shown_name
 from appliance.web.zipping import zipped
@@ -61,14 +61,19 @@ def blueprint() -> Blueprint:
 
 
 def export_study(study_uid: str) -> Response:
-    """Answer a study as a ZIP with DICOMDIR, and with previews unless `?previews=no`: 200; 404, 413."""
+    """Answer a study as a ZIP with DICOMDIR, and with previews unless `?previews=no`: 200; 404, 413.
+
+    What is at the centre is fetched back before the answer begins; ends as `Recalling.here` does.
+    """
     known = wado.stored(study_uid)
     study = find_study(study_uid)
-    held = [instance for instance in known if instance.held]
+    recalling = services().recalling
+    held = [instance for instance in known if recalling.can_give(instance)]
     if study is None or not held:
         raise Refused(Problem(404, "the bytes under this UID are not held here any more"))
     if len(held) > MOST_INSTANCES:
         raise Refused(Problem(413, f"a study of more than {MOST_INSTANCES} objects is not exported at once"))
+    held = recalling.all_here(held)
     files = _file_ids(held)
     rows = _rows(study)
     opening = (("DICOMDIR", [_directory(study, held, files, rows)]), ("README.TXT", [_readme(len(known) - len(held))]))

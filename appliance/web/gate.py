@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlencode
 
 from flask import Request, Response, g, redirect
@@ -60,9 +60,9 @@ class Gate:
             return _forbidden(rule, rule.permission)
         return principal
 
-    def knows(self, authorization: str, cookies: str) -> bool:
-        """Say whether these two headers prove somebody who may store; before there is a request, for large bodies."""
-        given = parse_cookie(cookies)
+    def knows(self, headers: Mapping[str, str]) -> bool:
+        """Say whether headers, by names in capitals, prove somebody who may store: before there is a request."""
+        given, authorization = parse_cookie(headers.get("COOKIE", "")), headers.get("AUTHORIZATION", "")
         proofs = [Proof(authorization, given.get(name, ""), idle=True) for name in NAMES]
         try:
             found = [identity for proof in proofs if (identity := self._known(proof)) is not None]

@@ -90,6 +90,8 @@ class Gatherer:
     def _gather(self, series: StoredSeries) -> bool:
         if self._kept.fresh(series) or not self._archive.numbers.disk().accepting:
             return False
+        if not all(one.held for one in self._archive.reading.instances(series.study_uid, series.series_uid)):
+            return False  # they would be kept incomplete, and stay so when the rest comes back
         return self._kept.write(series, lambda root: self._until_stopped(lines_of(self._archive, series, root)))
 
     def _until_stopped(self, lines: Iterator[Line]) -> Iterator[Line]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
@@ -18,8 +20,11 @@ from appliance.clock import SystemClock
 from appliance.codec.cache import FrameCache
 from appliance.codec.limits import Limits as CodecLimits
 from appliance.codec.pool import Pool
-from appliance.config import Settings, certificate_files
+from appliance.config import Settings, StowEntry, certificate_files, credential
+from appliance.dicomweb.endpoint import Endpoint
 from appliance.errors import ConfigurationError
+from appliance.http.proxies import networks, wrapper
+from appliance.http.server import Limits, WebServer
 from appliance.web import create_app
 from appliance.web.access import allowed_names
 from appliance.web.access_lines import AccessLines
@@ -30,10 +35,10 @@ from appliance.web.metrics import ApplianceCollector, RequestMetrics, Sources
 from appliance.web.ohif_files import Viewer, read_viewer
 from appliance.web.prepared_frames import PreparedFrames
 from appliance.web.preparing import Preparer
-from appliance.web.proxies import networks, wrapper
+from appliance.web.recalling import Recalling, Source
 from appliance.web.series_metadata import SeriesMetadata
-from appliance.web.server import Limits, WebServer
 from appliance.web.services import Services
+from appliance.web.views import Views
 
 ROOM = "web"
 PUBLISH_SECONDS = 1.0
@@ -59,46 +64,73 @@ def main(settings: Settings) -> int:
         stop.close()
 
 
+class Background(Protocol):
+    """Work beside the requests."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End; safe to repeat."""
+
+
 def _serve(settings: Settings, archive: Archive, stop: lifecycle.Stop) -> int:
-    log, notices = logs.get_logger(__name__), lifecycle.Notices()
     failed = threading.Event()
 
     def archive_failed() -> None:
         failed.set()
         stop.set()
 
-    spool = _spool(settings.home)
-    services = _services(settings, archive, spool, archive_failed)
-    web = settings.web
-    reserve = settings.archive.reserve_bytes
-    limits = Limits(
-        threads_of(settings), web.connection_limit, web.max_body_bytes, spool, reserve, knows=services.gate.knows
-    )
-    application = wrapper(networks(web.trusted_proxies))(create_app(services))
-    server = WebServer(application, web.host, web.port, limits)
-    gatherer = Gatherer(archive, services.series_metadata, services.clock)
-    gatherer.start()
-    services.access_lines.start()
-    preparer = Preparer(archive, services.frames, services.clock, settings.home / "cache" / "frames" / "prepared")
-    preparer.start()
+    services = _services(settings, archive, _spool(settings.home), archive_failed)
+    server, background = _server(settings, services), _background(settings, services)
+    for one in background:
+        one.start()
     server.start()
+    _watch(settings, server, stop)
+    services.recalling.stop()  # nobody is kept waiting for the centre while the room ends
+    drained = server.stop(DRAIN_SECONDS)
+    services.codec.close()
+    for one in background:
+        one.stop()
+    if services.book is not None:
+        services.book.close()
+    lifecycle.withdraw(settings.runtime_directory, ROOM)
+    logs.get_logger(__name__).info("door closed", drained=drained)
+    return EXIT_ARCHIVE_FAILED if failed.is_set() else EXIT_STOPPED
+
+
+def _server(settings: Settings, services: Services) -> WebServer:
+    web, reserve = settings.web, settings.archive.reserve_bytes
+    limits = Limits(
+        threads_of(settings), web.connection_limit, web.max_body_bytes, services.spool, reserve,
+        knows=services.gate.knows,
+    )  # fmt: skip
+    application = wrapper(networks(web.trusted_proxies))(create_app(services))
+    return WebServer(application, web.host, web.port, limits)
+
+
+def _background(settings: Settings, services: Services) -> tuple[Background, ...]:
+    archive, clock = services.archive, services.clock
+    prepared = settings.home / "cache" / "frames" / "prepared"
+    return (
+        services.recalling,
+        Gatherer(archive, services.series_metadata, clock),
+        services.views,
+        services.access_lines,
+        Preparer(archive, services.frames, clock, prepared),
+    )
+
+
+def _watch(settings: Settings, server: WebServer, stop: lifecycle.Stop) -> None:
+    """Say that the room is there until it is to end."""
+    notices = lifecycle.Notices()
     _publish(settings.runtime_directory, server, "ready")
     notices.ready()
-    log.info("door open", host=web.host, port=server.port)
+    logs.get_logger(__name__).info("door open", host=settings.web.host, port=server.port)
     while not stop.wait(PUBLISH_SECONDS) and server.running:
         _publish(settings.runtime_directory, server, "ready")
         notices.watchdog()
     notices.stopping()
-    drained = server.stop(DRAIN_SECONDS)
-    gatherer.stop()
-    services.access_lines.stop()
-    services.codec.close()
-    if services.book is not None:
-        services.book.close()
-    preparer.stop()
-    lifecycle.withdraw(settings.runtime_directory, ROOM)
-    log.info("door closed", drained=drained)
-    return EXIT_ARCHIVE_FAILED if failed.is_set() else EXIT_STOPPED
 
 
 def _publish(runtime: Path, server: WebServer, state: str) -> None:
@@ -123,6 +155,21 @@ def _ohif(folder: Path) -> Viewer | None:
         return None
 
 
+def _source(settings: Settings) -> Source | None:
+    """Return where evicted objects come back from. Raises ConfigurationError."""
+    name = settings.retention.recall_from
+    entry = settings.sync.sinks.get(name) if name else None
+    if name is None or not isinstance(entry, StowEntry):
+        return None
+    told = {field.name for field in dataclasses.fields(Endpoint)}
+    values = {key: _told(f"sync.sinks.{name}.{key}", value) for key, value in entry if key in told}
+    return Source(name, Endpoint(**values))
+
+
+def _told(key: str, value: Any) -> Any:
+    return credential(value, os.environ, key) if isinstance(value, Path) else value
+
+
 def codec_limits(settings: Settings) -> CodecLimits:
     """Return what decoding may cost."""
     return CodecLimits(**settings.codec.model_dump(exclude={"cache_bytes"}))
@@ -135,12 +182,12 @@ def threads_of(settings: Settings) -> int:
 
 def _services(settings: Settings, archive: Archive, spool: Path, archive_failed: Callable[[], None]) -> Services:
     clock, runtime = SystemClock(), settings.runtime_directory
-    registry = CollectorRegistry()
+    registry, views = CollectorRegistry(), Views(archive.uses, clock)
     web = settings.web
     lifetimes = Lifetimes(web.session_idle, web.session_lifetime)
     book = open_book(settings.home, lifetimes, clock) if web.login == "required" else None
     files = certificate_files(settings, os.environ)
-    sources = Sources(archive.numbers, archive.outbox, archive.proofs, runtime, files, clock)
+    sources = Sources(archive.numbers, archive.outbox, archive.confirmations, runtime, files, clock)
     registry.register(ApplianceCollector(sources))
     codec = Pool(codec_limits(settings), CodecMetrics(registry))
     cache = FrameCache(settings.home / "cache" / "frames", settings.codec.cache_bytes)
@@ -159,6 +206,8 @@ def _services(settings: Settings, archive: Archive, spool: Path, archive_failed:
         access_lines=AccessLines(archive.accesses, clock),
         series_metadata=SeriesMetadata(settings.home / "cache" / "metadata", settings.web.metadata_cache_bytes),
         codec=codec,
+        recalling=Recalling(archive, views, _source(settings)),
+        views=views,
         frames=PreparedFrames(codec, cache, archive.transcodes, archive.numbers.disk),
         ohif=_ohif(settings.web.ohif),
     )

@@ -15,6 +15,7 @@ from appliance.dicomweb.media_types import DICOM_JSON, DICOM_XML, JSON, MULTIPAR
 from appliance.dicomweb.metadata import Place, Unreadable
 from appliance.dicomweb.multipart import closing, message_length, part_head
 from appliance.dicomweb.problems import Problem
+from appliance.dicomweb.stored_files import CHUNK
 from appliance.dicomweb.values import WORDS, little_endian
 from appliance.web import wado
 from appliance.web.answers import Refused, compact_json, negotiated, warn
@@ -25,7 +26,7 @@ from appliance.web.ranges import cut, ranged
 from appliance.web.resources import base_url, check_uids
 from appliance.web.series_metadata import FORMAT
 from appliance.web.services import services
-from appliance.web.streams import CHUNK, encoded_in, open_stored, read_span
+from appliance.web.streams import encoded_in, open_stored, read_span
 
 AS_JSON = Offer(DICOM_JSON, aliases=(JSON,))
 AS_XML = Offer(MULTIPART, part=DICOM_XML)
@@ -71,8 +72,10 @@ def _etag(series: Sequence[StoredSeries], offer: Offer) -> str:
 
 def _instances(instances: Sequence[StoredInstance], offer: Offer) -> Gathered:
     gathered = Gathered(services().spool, offer is AS_JSON)
+    recalling = services().recalling
     for instance in instances:
-        document, whole = document_of(services().archive, instance, base_url())
+        one = recalling.here(instance) if recalling.can_give(instance) else instance
+        document, whole = document_of(services().archive, one, base_url())
         gathered.add(compact_json(document))
         gathered.broken += not whole
     return gathered
@@ -86,13 +89,23 @@ def _all_series(series: Sequence[StoredSeries], offer: Offer) -> Gathered:
         if _from_kept(one, root, gathered):
             continue
         make = partial(lines_of, tools.archive, one)
-        room = is_quiet(one, tools.clock) and tools.archive.numbers.disk().accepting
+        whole = _fetched_back(one)
+        room = whole and is_quiet(one, tools.clock) and tools.archive.numbers.disk().accepting
         if room and tools.series_metadata.write(one, make) and _from_kept(one, root, gathered):
             continue
         for line in make(root):
             gathered.add(line.json)
             gathered.broken += not line.whole
     return gathered
+
+
+def _fetched_back(series: StoredSeries) -> bool:
+    """Have the bytes of a series here, as far as they are to be had; say whether none is missing."""
+    recalling = services().recalling
+    known = services().archive.reading.instances(series.study_uid, series.series_uid)
+    away = [one for one in known if not one.held]
+    recalling.all_here([one for one in away if recalling.can_give(one)])
+    return all(recalling.can_give(one) for one in away)
 
 
 def _from_kept(series: StoredSeries, root: str, gathered: Gathered) -> bool:

@@ -12,10 +12,10 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from appliance.archive.intake import hours_left
+from appliance.archive.confirmations import Confirmations
+from appliance.archive.intake import evictable_bytes, hours_left
 from appliance.archive.numbers import Numbers
 from appliance.archive.outbox import Outbox
-from appliance.archive.proofs import Proofs
 from appliance.certificates import days_left
 from appliance.clock import Clock
 from appliance.lifecycle import ESSENTIAL_ROOMS, MONITOR, read_rooms
@@ -29,11 +29,14 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "studies": ("Studies in the index.", ()),
     "series": ("Series in the index.", ()),
     "instances": ("Instances in the index.", ()),
+    "instances_evicted": ("Instances whose bytes are at the centre and not here.", ()),
+    "instances_lost": ("Instances whose bytes are missing here and were not evicted.", ()),
     "quarantined": ("Objects in quarantine.", ()),
     "conflicts": ("Conflicts that nobody has settled.", ()),
     "last_store_seconds": ("When an object was last stored, seconds since 1970 UTC; 0 for never.", ()),
     "disk_free_bytes": ("Free bytes on the archive's file system.", ()),
     "disk_reserve_bytes": ("Free bytes below which new objects are refused.", ()),
+    "disk_evictable_bytes": ("Bytes that retention could let go; 0 while the sync room is down.", ()),
     "disk_outage_hours": ("Hours the disk lasts at the present intake without deliveries; +Inf without intake.", ()),
     "intake_bytes_per_second": ("Bytes stored per second in the last hour or day, whichever is more.", ()),
     "outbox_pending": ("Deliveries that wait.", ("sink",)),
@@ -45,6 +48,12 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "outbox_held": ("1 while an operator holds the sink.", ("sink",)),
     "outbox_required": ("1 for a sink whose proof eviction has to wait for.", ("sink",)),
     "outbox_unproven": ("Delivered objects that are still to be read back.", ("sink",)),
+    "custody_bytes_confirmed": ("Contents whose bytes the sink has ever proven.", ("sink",)),
+    "custody_metadata_confirmed": ("Contents whose record is in the centre's databases, by its word.", ("sink",)),
+    "custody_oldest_unproven_seconds": ("Age of the oldest delivered object without proof, in seconds.", ("sink",)),
+    "custody_receipts_age_seconds": ("Seconds since receipts were last asked for.", ("sink",)),
+    "custody_receipts_refused": ("1 while receipts come that the centre has not signed for this box.", ("sink",)),
+    "custody_deleted": ("Contents that somebody has deleted on purpose.", ()),
     "room_up": ("1 while the room's process lives and speaks.", ("room",)),
     "room_age_seconds": ("Seconds since the room last spoke.", ("room",)),
     "certificate_days": ("Days until the certificate file under this key ends; below 0 after.", ("key",)),
@@ -84,7 +93,7 @@ class Sources:
 
     numbers: Numbers
     outbox: Outbox
-    proofs: Proofs
+    confirmations: Confirmations
     runtime: Path
     certificates: Mapping[str, Path]
     clock: Clock
@@ -103,7 +112,7 @@ class ApplianceCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family; each has its samples, by label values."""
-        samples = {**self._archive(), **self._outbox(), **self._rooms(), **self._certificates()}
+        samples = {**self._archive(), **self._outbox(), **self._custody(), **self._rooms(), **self._certificates()}
         for name, (text, labels) in GAUGES.items():
             family = GaugeMetricFamily(PREFIX + name, text, labels=labels)
             for values, number in samples[name].items():
@@ -113,16 +122,20 @@ class ApplianceCollector(Collector):
     def _archive(self) -> dict[str, dict[tuple[str, ...], float]]:
         counts, disk = self._sources.numbers.counts(), self._sources.numbers.disk()
         rate = self._sources.numbers.intake(self._sources.clock.now()).bytes_per_second
-        hours = hours_left(disk, rate)
+        evictable = evictable_bytes(read_rooms(self._sources.runtime))
+        hours = hours_left(disk, rate, evictable)
         numbers: dict[str, float] = {
             "studies": counts.studies,
             "series": counts.series,
             "instances": counts.instances,
+            "instances_evicted": counts.evicted,
+            "instances_lost": counts.not_held - counts.evicted,
             "quarantined": counts.quarantined,
             "conflicts": counts.conflicts,
             "last_store_seconds": (counts.last_store or 0) / MICROSECONDS,
             "disk_free_bytes": disk.free_bytes,
             "disk_reserve_bytes": disk.reserve_bytes,
+            "disk_evictable_bytes": evictable,
             "disk_outage_hours": math.inf if hours is None else hours,
             "intake_bytes_per_second": rate,
         }
@@ -136,13 +149,27 @@ class ApplianceCollector(Collector):
             for name in named
         }
         families["outbox_held"] = {(sink,): float(bool(numbers.held)) for sink, numbers in stats.items()}
-        families["outbox_unproven"] = {(sink,): float(self._sources.proofs.count(sink)) for sink in stats}
         families["outbox_breaker"] = {
             (sink, state): float(numbers.breaker == state)
             for sink, numbers in stats.items()
             for state in BREAKER_STATES
         }
         return families
+
+    def _custody(self) -> dict[str, dict[tuple[str, ...], float]]:
+        now, proofs = self._sources.clock.now(), self._sources.confirmations.counts()
+        cursors = {sink: found.receipts for sink, found in proofs.items() if found.receipts is not None}
+        return {
+            "outbox_unproven": {(sink,): float(found.unproven) for sink, found in proofs.items()},
+            "custody_bytes_confirmed": {(sink,): float(found.bytes) for sink, found in proofs.items()},
+            "custody_metadata_confirmed": {(sink,): float(found.metadata) for sink, found in proofs.items()},
+            "custody_oldest_unproven_seconds": {
+                (sink,): _age(found.oldest_unproven, now) for sink, found in proofs.items()
+            },
+            "custody_receipts_age_seconds": {(sink,): _age(found.checked_at, now) for sink, found in cursors.items()},
+            "custody_receipts_refused": {(sink,): float(found.refused) for sink, found in cursors.items()},
+            "custody_deleted": {(): float(self._sources.confirmations.deleted())},
+        }
 
     def _rooms(self) -> dict[str, dict[tuple[str, ...], float]]:
         found = read_rooms(self._sources.runtime)
@@ -159,6 +186,10 @@ class ApplianceCollector(Collector):
             "certificate_days": {(key,): days for key, days in left.items() if days is not None},
             "certificate_readable": {(key,): float(days is not None) for key, days in left.items()},
         }
+
+
+def _age(since: int | None, now: int) -> float:
+    return 0.0 if since is None else max(0.0, (now - since) / MICROSECONDS)
 
 
 def _alive(rooms: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:

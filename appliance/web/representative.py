@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from appliance.archive.reading import StoredInstance
-from appliance.dicomweb.problems import Problem
 from appliance.model.attributes import Level, find_attribute
 from appliance.model.matching import Query
-from appliance.web.answers import Refused
 from appliance.web.services import services
 
 
 def representative(instances: Sequence[StoredInstance]) -> StoredInstance:
     """Return the middle image of the first series that has any; without images the first instance.
 
-    Ends with 404 when the bytes of none are held here.
+    Ends with 404 when the bytes of none are held here or to be fetched back.
     """
-    held = [instance for instance in instances if instance.held]
-    if not held:
-        raise Refused(Problem(404, "the bytes under these UIDs are not held here any more"))
+    recalling = services().recalling
+    held = [instance for instance in instances if recalling.can_give(instance)] or [recalling.here(instances[0])]
     images = with_pixels(held) if len(held) > 1 else held
     first_series = [image for image in images if image.series_uid == images[0].series_uid]
     return first_series[len(first_series) // 2] if first_series else held[0]

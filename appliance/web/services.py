@@ -15,7 +15,9 @@ from appliance.clock import Clock
 from appliance.codec.pool import Pool
 from appliance.web.ohif_files import Viewer
 from appliance.web.prepared_frames import PreparedFrames
+from appliance.web.recalling import Recalling
 from appliance.web.series_metadata import SeriesMetadata
+from appliance.web.views import Views
 
 if TYPE_CHECKING:
     from appliance.web.access_lines import AccessLines
@@ -32,7 +34,8 @@ class Services:
     `allowed_hosts`: lower-case host names, without port, that a request may name. `spool`: where
     large answers are gathered. `archive_failed` is called once the archive must not be used on. `ohif`: the
     viewer of the big screens, None where it is not installed. `codec` draws and decodes in child processes;
-    `frames` are decoded through it, and kept. `book`: accounts and sessions, None where there are no logins.
+    `frames` are decoded through it, and kept. `recalling` brings evicted objects back, `views` notes what is
+    read. `book`: accounts and sessions, None where there are no logins.
     """
 
     archive: Archive
@@ -50,6 +53,8 @@ class Services:
     access_lines: AccessLines
     codec: Pool
     frames: PreparedFrames
+    recalling: Recalling
+    views: Views
     ohif: Viewer | None = None
 
 

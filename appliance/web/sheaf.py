@@ -14,12 +14,12 @@ from appliance.dicomweb.media_types import MULTIPART
 from appliance.dicomweb.multipart import closing, part_head
 from appliance.dicomweb.problems import Problem
 from appliance.dicomweb.rendering import Arguments
+from appliance.dicomweb.stored_files import CHUNK
 from appliance.web.answers import Refused, warn
 from appliance.web.drawings import draw, etag_of, known_to_client
 from appliance.web.representative import with_pixels
 from appliance.web.resources import url_of
 from appliance.web.services import services
-from appliance.web.streams import CHUNK
 
 MOST_PICTURES: Final = 2000
 # Pictures that cost a decoder and its deadline each, after which the rest is not waited for.

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import BinaryIO, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO
 
 from appliance.archive.reading import StoredInstance
 from appliance.archive.window import Bytes
 from appliance.dicomweb.metadata import Encoded
 from appliance.dicomweb.multipart import closing
+from appliance.dicomweb.stored_files import CHUNK, read_file
 from appliance.errors import ArchiveError, NotFound
 from appliance.web.zipping import zipped
-
-CHUNK: Final = 256 << 10
 
 
 def open_stored(instance: StoredInstance) -> BinaryIO:
@@ -42,22 +40,6 @@ def read_span(source: Bytes, position: int, length: int) -> Iterator[bytes]:
         yield data
 
 
-def read_file(path: Path, size: int, start: int = 0) -> Iterator[bytes]:
-    """Yield `size` bytes of a file from `start`.
-
-    Raises ArchiveError when it ends before: the answer then breaks off short of its announced length.
-    """
-    left = size
-    with path.open("rb", buffering=0) as file:
-        file.seek(start)
-        while left > 0:
-            chunk = file.read(min(CHUNK, left))
-            if not chunk:
-                raise ArchiveError("a stored file is shorter than the index says", hint="run appliance fsck")
-            left -= len(chunk)
-            yield chunk
-
-
 def multipart_files(heads: Sequence[bytes], instances: Sequence[StoredInstance], boundary: str) -> Iterator[bytes]:
     """Yield a multipart message with one whole file per part."""
     for head, instance in zip(heads, instances, strict=True):
@@ -66,6 +48,9 @@ def multipart_files(heads: Sequence[bytes], instances: Sequence[StoredInstance],
     yield closing(boundary)
 
 
-def zipped_files(instances: Sequence[StoredInstance]) -> Iterator[bytes]:
-    """Yield a ZIP archive of whole files, uncompressed, as <series>/<instance>.dcm."""
-    return zipped((f"{one.series_uid}/{one.sop_uid}.dcm", read_file(one.path, one.file_size)) for one in instances)
+def zipped_files(
+    instances: Sequence[StoredInstance], here: Callable[[StoredInstance], StoredInstance]
+) -> Iterator[bytes]:
+    """Yield a ZIP archive of whole files, uncompressed, as <series>/<instance>.dcm; `here` sees to it that they are."""
+    held = map(here, instances)
+    return zipped((f"{one.series_uid}/{one.sop_uid}.dcm", read_file(one.path, one.file_size)) for one in held)

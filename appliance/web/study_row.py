@@ -50,5 +50,6 @@ def _badges(study: Found) -> list[Badge]:
     ledger, uid = tools.archive.custody, str(study["StudyInstanceUID"])
     routes = (route.name for route in tools.archive.settings.sinks if "object" in route.kinds)
     sent = dict.fromkeys(routes, 0) | ledger.delivered(uid)
-    where = Whereabouts(ledger.not_held(uid), ledger.contested(uid), sent, ledger.proven(uid))
+    absent = tools.archive.reading.absent(uid)
+    where = Whereabouts(absent.lost, absent.evicted, ledger.contested(uid), sent, ledger.proven(uid))
     return worklist.badges(study, where, tools.clock.now(), tools.archive.settings.timezone)

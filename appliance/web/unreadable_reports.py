@@ -14,6 +14,7 @@ from appliance.dicomweb.metadata import Unreadable, read_metadata
 from appliance.errors import ArchiveError
 from appliance.model.attributes import ATTRIBUTES, Level
 from appliance.model.matching import Match, Query
+from appliance.web.answers import Refused
 from appliance.web.services import services
 from appliance.web.streams import encoded_in, open_stored
 
@@ -43,15 +44,17 @@ def has_unreadable_report(study_uid: str) -> bool:
     for found in tools.archive.search.find(query):
         uids = (study_uid, str(found["SeriesInstanceUID"]), str(found["SOPInstanceUID"]))
         for instance in tools.archive.reading.instances(*uids):
-            if instance.held and not _opens(instance):
+            if tools.recalling.can_give(instance) and not _opens(instance):
                 return True
     return False
 
 
 def _opens(instance: StoredInstance) -> bool:
     try:
-        with open_stored(instance) as file:
+        with open_stored(services().recalling.here(instance)) as file:
             document, _ = read_metadata(encoded_in(instance, file), lambda path: path)
+    except Refused:
+        return True  # it cannot be had now, so OHIF will not have it either
     except (Unreadable, ArchiveError, OSError):
         return False
     return can_be_shown(document)

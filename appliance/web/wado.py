@@ -14,13 +14,14 @@ from appliance.archive.reading import StoredInstance
 from appliance.dicomweb.media_types import DICOM, MULTIPART, Offer
 from appliance.dicomweb.multipart import closing, message_length, part_head
 from appliance.dicomweb.problems import Problem
+from appliance.dicomweb.stored_files import CHUNK, read_file
 from appliance.model.syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from appliance.web.answers import Refused, negotiated, warn
 from appliance.web.drawings import known_to_client
 from appliance.web.ranges import ranged
 from appliance.web.resources import check_uids, url_of
 from appliance.web.services import services
-from appliance.web.streams import CHUNK, multipart_files, read_file, zipped_files
+from appliance.web.streams import multipart_files, zipped_files
 from appliance.web.transcoding import can_transcode, transcoded
 
 ZIP = "application/zip"
@@ -50,19 +51,16 @@ def stored(study_uid: str, series_uid: str = "", sop_uid: str = "") -> list[Stor
 
 
 def held_instance(study_uid: str, series_uid: str, sop_uid: str) -> StoredInstance:
-    """Return one instance whose bytes are here, or end with 400 or 404."""
+    """Return one instance whose bytes are here, fetched back if need be; ends with 400, 404, or as `here` does."""
     (instance,) = stored(study_uid, series_uid, sop_uid)
-    if not instance.held:
-        raise Refused(Problem(404, "the bytes under these UIDs are not held here any more"))
-    return instance
+    return services().recalling.here(instance)
 
 
 def retrieve(study_uid: str, series_uid: str = "", sop_uid: str = "") -> Response:
-    """Answer the instances under a path: 200, 206 when some are not held here; 404, 406."""
+    """Answer the instances under a path: 200, 206 when some are lost; 404, 406, and as `Recalling.here` does."""
     known = stored(study_uid, series_uid, sop_uid)
-    held = [instance for instance in known if instance.held]
-    if not held:
-        raise Refused(Problem(404, "the bytes under these UIDs are not held here any more"))
+    recalling = services().recalling
+    held = [instance for instance in known if recalling.can_give(instance)] or [recalling.here(known[0])]
     offers = _chosen(held, single=bool(sop_uid))
     decoded = frozenset(syntax for syntax, offer in offers.items() if offer.decoded)
     answer = _ANSWERS[next(iter(offers.values())).type](held, decoded)
@@ -92,7 +90,7 @@ def _offer(type_: str, syntax: str, *, decoded: bool) -> Offer:
 def _multipart(instances: Sequence[StoredInstance], decoded: Those[str]) -> Response:
     boundary = uuid.uuid4().hex
     content_type = f'{MULTIPART}; type="{DICOM}"; boundary={boundary}'
-    if decoded:
+    if decoded or not all(instance.held for instance in instances):
         return Response(_mixed(instances, decoded, boundary), content_type=content_type)
     heads = [_head(boundary, instance, instance.transfer_syntax_uid, instance.file_size) for instance in instances]
     length = message_length(heads, (instance.file_size for instance in instances), boundary)
@@ -110,14 +108,14 @@ def _head(boundary: str, instance: StoredInstance, syntax: str, size: int) -> by
 
 
 def _mixed(instances: Sequence[StoredInstance], decoded: Those[str], boundary: str) -> Iterator[bytes]:
-    """Return a message in which some instances are transcoded, one at a time, while it is sent.
+    """Return a message in which some instances are transcoded, or fetched back, one at a time, while it is sent.
 
     The first is made before the headers go out, so that what no decoder can read has an answer of its
     own; a later one that fails breaks the message off.
     """
 
     def parts() -> Iterator[bytes]:
-        for instance in instances:
+        for instance in map(services().recalling.here, instances):
             if instance.transfer_syntax_uid in decoded:
                 with transcoded(instance) as file:
                     size = file.seek(0, SEEK_END)
@@ -130,13 +128,17 @@ def _mixed(instances: Sequence[StoredInstance], decoded: Those[str], boundary: s
                 yield from read_file(instance.path, instance.file_size)
         yield closing(boundary)
 
-    pieces = parts()
+    return _begun(parts())
+
+
+def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Return the same bytes with the first of them made already: what goes wrong there has an answer of its own."""
     first = next(pieces)
     return chain((first,), stream_with_context(pieces))
 
 
 def _single(instances: Sequence[StoredInstance], decoded: Those[str]) -> Response:
-    (instance,) = instances
+    instance = services().recalling.here(instances[0])
     return decoded_file(instance) if instance.transfer_syntax_uid in decoded else whole_file(instance)
 
 
@@ -178,7 +180,7 @@ def _named(answer: Response, instance: StoredInstance) -> Response:
 
 
 def _zip(instances: Sequence[StoredInstance], decoded: Those[str]) -> Response:
-    answer = Response(zipped_files(instances), content_type=ZIP)
+    answer = Response(_begun(zipped_files(instances, services().recalling.here)), content_type=ZIP)
     answer.headers["Content-Disposition"] = f'attachment; filename="{instances[0].study_uid}.zip"'
     return answer
 

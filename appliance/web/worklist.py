@@ -153,11 +153,13 @@ class Badge:
 class Whereabouts:
     """How many instances of a study are where.
 
-    `not_held` have no bytes on this box, `contested` contents wait for a choice; `sent` and `proven`
-    count by sink what was delivered, and what was read back from there and is the same.
+    `lost` have no bytes on this box, those `at_centre` neither, but others are proven to hold them; `contested`
+    contents wait for a choice; `sent` and `proven` count by sink what was delivered, and what was read back from there
+    and is the same.
     """
 
-    not_held: int = 0
+    lost: int = 0
+    at_centre: int = 0
     contested: int = 0
     sent: Mapping[str, int] = field(default_factory=dict)
     proven: Mapping[str, int] = field(default_factory=dict)
@@ -171,14 +173,16 @@ def receiving(updated: int, now: int) -> bool:
 def badges(study: Mapping[str, Value], where: Whereabouts, now: int, zone: str) -> list[Badge]:
     """Return what is to be said of a study: still growing, held, contested, sent where. `now` is microseconds."""
     updated, total = int(study["updated_at"] or 0), int(study["NumberOfStudyRelatedInstances"] or 0)
-    not_held, found = where.not_held, []
+    found: list[Badge] = []
     if receiving(updated, now):
         time = shown_moment(updated, zone)[11:]
         found.append(Badge("receiving", "still receiving, last image {time}", {"time": time}))
-    if not_held:
-        found.append(
-            Badge("missing", "{held} of {total} held here", {"held": max(0, total - not_held), "total": total})
-        )
+    if where.lost:
+        found.append(Badge("lost", "{lost} of {total} lost on this box", {"lost": where.lost, "total": total}))
+    if where.at_centre >= total > 0:
+        found.append(Badge("centre", "at the centre", {}))
+    elif where.at_centre:
+        found.append(Badge("centre", "{count} of {total} at the centre", {"count": where.at_centre, "total": total}))
     elif not found:
         found.append(Badge("held", "held here", {}))
     if where.contested:

@@ -17,8 +17,6 @@ from tests.partners import ohif
 from tests.partners.appliance import Appliance
 from tests.partners.ohif import CANVAS, Reader
 
-pytestmark = pytest.mark.serial
-
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:

@@ -18,7 +18,6 @@ from tests.integration.web.client import WebClient, stow_body
 from tests.partners.appliance import Appliance
 from tests.partners.fallback import Fallback
 
-pytestmark = pytest.mark.serial
 SERIOUS = ("serious", "critical")
 
 

@@ -12,8 +12,6 @@ from tests.builders.instances import series
 from tests.integration.web.client import WebClient
 from tests.partners.appliance import Appliance
 
-pytestmark = pytest.mark.serial
-
 
 @pytest.fixture
 def frail_box(tmp_path: Path) -> Iterator[Appliance]:

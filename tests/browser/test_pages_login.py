@@ -17,7 +17,6 @@ from tests.partners.appliance import Appliance
 from tests.partners.chromium import Visit
 from tests.partners.fallback import Fallback
 
-pytestmark = pytest.mark.serial
 PASSWORD = "a good long sentence"
 # A viewer may not store, and the browser tells of every refusal.
 REFUSED = ["status of 40[13]"]

@@ -7,7 +7,6 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.conftest import Visitor
@@ -17,7 +16,6 @@ from tests.integration.web.client import WebClient
 from tests.partners.appliance import Appliance
 from tests.partners.chromium import Visit, visiting
 
-pytestmark = pytest.mark.serial
 DROP = """(files) => {
   const transfer = new DataTransfer();
   for (const [name, data] of files)

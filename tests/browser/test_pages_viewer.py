@@ -21,8 +21,6 @@ from tests.integration.web.client import WebClient, stow_body
 from tests.partners.appliance import Appliance
 from tests.partners.fallback import Fallback
 
-pytestmark = pytest.mark.serial
-
 
 @pytest.fixture
 def viewer(pages_box: Appliance, plain_visit: Visitor) -> Iterator[Fallback]:

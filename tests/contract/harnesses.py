@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from appliance.kafka_connection.topics import TOPIC_NAMES
 from appliance.sync.sinks.contract import Misconfigured, Sink, Unreachable
 from appliance.sync.sinks.directory import DirectorySink
 from appliance.sync.sinks.kafka import KafkaSink
-from appliance.sync.sinks.kafka_options import TOPIC_NAMES, KafkaOptions
+from appliance.sync.sinks.kafka_options import KafkaOptions
 from appliance.sync.sinks.memory import MemorySink
 from tests.builders.deliveries import GROUP2
 from tests.contract.stow_harness import StowHarness

@@ -16,8 +16,6 @@ SIGKILL = -9
 LATE = "late"
 INSTANCES = 700  # 1401 events, gone through 500 at a time
 
-pytestmark = pytest.mark.serial
-
 
 def test_the_places_that_matter_are_named() -> None:
     assert len(PLACES) == 2

@@ -15,8 +15,6 @@ PLACES = [name for name in NAMES if name.startswith(("sync.", "kafka.", "outbox.
 SIGKILL = -9
 SMALL_BATCHES = {"APPLIANCE__SYNC__BATCH_ROWS": "5"}
 
-pytestmark = pytest.mark.serial
-
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:

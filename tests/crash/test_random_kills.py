@@ -34,7 +34,6 @@ class Modality(threading.Thread):
             send(self._port, rest, self._ledger)
 
 
-@pytest.mark.serial
 @pytest.mark.timeout(300)
 def test_invariant_4_random_kills_lose_nothing_acknowledged(tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(1 << 32)

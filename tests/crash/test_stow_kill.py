@@ -25,8 +25,6 @@ MIB = 1 << 20
 LARGE = 512 * MIB
 ROOM = 48 * MIB
 
-pytestmark = pytest.mark.serial
-
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[DicomStore]:

@@ -19,8 +19,6 @@ SMALL_BATCHES = {"APPLIANCE__SYNC__BATCH_ROWS": "5"}
 RANDOM_KILLS = 12
 INSTANCES = 300
 
-pytestmark = pytest.mark.serial
-
 
 @pytest.fixture
 def box(tmp_path: Path) -> Iterator[Box]:

@@ -16,7 +16,7 @@ from appliance.model.attributes import Level, columns
 from tests.archives import new_archive, small_settings
 from tests.clocks import FakeClock
 
-NAMES = ("0001_first", "0002_routes", "0003_filling", "0004_reading")
+NAMES = ("0001_first", "0002_routes", "0003_filling", "0004_reading", "0005_custody")
 OBJECTS = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE '%sqlite_%' ORDER BY type, name"
 
 

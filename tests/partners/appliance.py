@@ -138,6 +138,11 @@ class Appliance:
             return self._processes[room].pid
         return int(self._published(room)["pid"])
 
+    def runs(self, verb: str = "run") -> bool:
+        """Whether a process that was started has not ended."""
+        process = self._processes.get(verb)
+        return process is not None and process.poll() is None
+
     def kill(self, room: str = "run") -> None:
         """kill -9 of one room, or of `run` itself. A room below `run` comes back by itself."""
         pid = self.room_pid(room)

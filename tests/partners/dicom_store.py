@@ -20,6 +20,8 @@ from typing import Any, Self
 
 from pydicom import dcmread
 
+from tests.partners.receipts import PATH as RECEIPTS
+from tests.partners.receipts import Receipts
 from tests.partners.uploads import Uploads
 
 BLOCK = 1 << 20
@@ -59,7 +61,7 @@ class DicomStore:
 
     `rule` sees the SOP instance UIDs of a request and may return a Reply; `failing` are failure
     reasons by UID, `skipped` UIDs are neither stored nor named. `plain` answers "Success" without
-    a store response; `uploads` is the resumable door, None for a store without one.
+    a store response; `uploads` is the resumable door, `receipts` the signed ones, None for a store without.
     """
 
     def __init__(self, folder: Path, *, context: ssl.SSLContext | None = None, prefix: str = "/dicom-web") -> None:
@@ -78,6 +80,7 @@ class DicomStore:
         self.plain = False
         self.required: dict[str, str] = {}
         self.uploads: Uploads | None = None
+        self.receipts: Receipts | None = None
         self.lock = threading.Lock()
         self._scheme = "https" if context else "http"
         self._server = _Server(self, context)
@@ -214,6 +217,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._note()
         if self._lacks_header():
             return
+        if self.path.startswith(RECEIPTS) and self.store.receipts is not None:
+            status, body = self.store.receipts.page(self.path)
+            return self.answer(status, body, {"Content-Type": "application/json"})
         match = _WADO.search(self.path)
         if match is None or not self.path.startswith(self.store.prefix + "/"):
             return self.answer(404)

@@ -26,7 +26,7 @@ class FaultProxy:
         self.target_port = target_port
         self._lock = threading.Lock()
         self._fault, self._left, self._armed = PASS, 0, 0
-        self._accepted = self._fired = 0
+        self._accepted = self._fired = self._spent = 0
         self._links: list[threading.Thread] = []
         self._closing = threading.Event()
         self._listener: socket.socket | None = self._listen()
@@ -63,6 +63,15 @@ class FaultProxy:
         """The fault in force, and a number that changes with every `set`; for the links."""
         with self._lock:
             return self._fault, self._armed
+
+    def spend(self, size: int, every: int) -> int:
+        """Count bytes of a RESET_EVERY; return how many pass before it strikes. For the links."""
+        with self._lock:
+            self._spent += size
+            if self._spent < every:
+                return size
+            passed, self._spent = max(0, size - (self._spent - every) - 1), 0
+            return passed
 
     def fire(self) -> None:
         """A link reset its connection by the fault in force."""

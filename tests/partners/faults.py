@@ -17,6 +17,7 @@ class Kind(Enum):
     LOSE_ANSWER = auto()
     TRICKLE = auto()
     CUT = auto()
+    RESET_EVERY = auto()
 
 
 @dataclass(frozen=True)
@@ -48,3 +49,8 @@ def trickle(bytes_per_second: int) -> Fault:
 def cut(after_bytes: int) -> Fault:
     """Forward so many bytes of the client's on each connection, then reset it."""
     return Fault(Kind.CUT, after_bytes)
+
+
+def reset_every(size: int) -> Fault:
+    """Reset a connection whenever so many bytes of clients have passed, on whatever connections."""
+    return Fault(Kind.RESET_EVERY, size)

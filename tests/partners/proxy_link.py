@@ -28,6 +28,9 @@ class Owner(Protocol):
     def fire(self) -> None:
         """The fault has struck."""
 
+    def spend(self, size: int, every: int) -> int:
+        """How many of `size` bytes pass before the line breaks again; fewer than `size` when it does."""
+
 
 def reset(sock: socket.socket) -> None:
     """Close with RST instead of FIN."""
@@ -148,6 +151,9 @@ class Link:
         """How much of the client's data still passes, and whether the fault strikes behind it."""
         if fault.kind is Kind.RESET_REQUEST:
             return 0, True
+        if fault.kind is Kind.RESET_EVERY:
+            keep = self._owner.spend(len(data), fault.amount)
+            return keep, keep < len(data)
         if fault.kind is Kind.CUT:
             keep = min(len(data), fault.amount - self._passed)
             self._passed += keep

@@ -38,7 +38,8 @@ class Uploads:
 
     `break_after` makes the next piece end so many bytes in, with what came before kept; `lose_last`
     swallows so many final answers; `forget` drops every unfinished upload. `idempotent` is
-    whether a creation finds the unfinished upload of the same digest.
+    whether a creation finds the unfinished upload of the same digest. Of a piece longer than `longest` nothing
+    is kept, and the connection breaks: so do services that see a request only once it is whole.
     """
 
     def __init__(self, folder: Path, kept: dict[str, Path], *, idempotent: bool = True) -> None:
@@ -49,6 +50,8 @@ class Uploads:
         self.idempotent = idempotent
         self.uploads: dict[str, Upload] = {}
         self.break_after = 0
+        self.longest = 0
+        self.broken = 0
         self.lose_last = 0
         self.greatest = 0
         self.received = 0
@@ -104,6 +107,9 @@ class Uploads:
         if not typed or handler.headers.get("Upload-Offset") != str(upload.offset):
             handler.close_connection = True
             return self._tus(handler, 409 if typed else 415)
+        if self.longest and length > self.longest:
+            self.broken += 1
+            return handler.break_off()
         if not self._take(handler, upload, length):
             return handler.break_off()
         if upload.offset < upload.length:

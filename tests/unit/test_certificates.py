@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from appliance.certificates import days_left, ends_of
+from pki.authority import create
 from tests.builders.certificates import Authority
 
 HOUR = 3600
@@ -37,6 +40,14 @@ def test_every_certificate_of_a_file_counts(tmp_path: Path) -> None:
     both = tmp_path / "chain.pem"
     both.write_bytes(authority.issue("box").certificate.read_bytes() + authority.certificate.read_bytes())
     assert len(ends_of(both)) == 2
+
+
+def test_of_several_revocation_lists_each_counts(tmp_path: Path) -> None:
+    at, file = dt.datetime.now(dt.UTC), tmp_path / "crl.pem"
+    lists = [create("Clinic", now=at).revocation_list([], number=1, now=at, days=days) for days in (30, 5)]
+    file.write_bytes(b"".join(one.public_bytes(serialization.Encoding.PEM) for one in lists))
+    assert len(ends_of(file)) == 2
+    assert days_left({"scp.tls_crl": file}, now())["scp.tls_crl"] == pytest.approx(5, abs=0.1)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import ssl
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from appliance.errors import ConfigurationError
 from appliance.tls import client_context, renew, server_context
+from pki import authority as locksmith
+from pki import profiles
 from tests.builders.certificates import Authority, Pair
+
+NOW = dt.datetime.now(dt.UTC)
 
 
 @pytest.fixture
@@ -64,6 +70,7 @@ def test_a_weak_cipher_is_refused(authority: Authority, pair: Pair) -> None:
 def test_older_versions_are_not_spoken(pair: Pair) -> None:
     context = server_context(pair.certificate, pair.key, None, require_client=False)
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert context.options & ssl.OP_NO_RENEGOTIATION and context.options & ssl.OP_NO_COMPRESSION
 
 
 def test_a_client_without_a_certificate_is_refused_where_one_is_required(authority: Authority, pair: Pair) -> None:
@@ -135,3 +142,91 @@ def test_a_client_names_the_file_that_is_missing(authority: Authority, tmp_path:
     own = authority.issue("box")
     with pytest.raises(ConfigurationError, match=r"missing\.pem"):
         client_context(own.certificate, own.key, tmp_path / "missing.pem")
+
+
+def _again(server: ssl.SSLContext, client: ssl.SSLContext) -> list[bool]:
+    """Let a client come twice, the second time with the session of the first; was each a session taken up again?"""
+    session, found = None, []
+    for _ in range(2):
+        upwards, downwards = ssl.MemoryBIO(), ssl.MemoryBIO()
+        ours = server.wrap_bio(upwards, downwards, server_side=True)
+        theirs = client.wrap_bio(downwards, upwards, server_hostname="localhost", session=session)
+        for side in (theirs, ours) * 4:
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+        ours.write(b"x")  # the tickets of TLS 1.3 come with the first bytes
+        theirs.read(1)
+        session = theirs.session
+        found.append(bool(ours.session_reused))
+    return found
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_whoever_shows_a_certificate_is_checked_anew_each_time(
+    authority: Authority, pair: Pair, version: ssl.TLSVersion
+) -> None:
+    own = authority.issue("box")
+    client = client_context(own.certificate, own.key, authority.certificate)
+    client.maximum_version = version
+    assert _again(server_context(pair.certificate, pair.key, None, require_client=False), client) == [False, True]
+    strict = server_context(pair.certificate, pair.key, authority.certificate, require_client=True)
+    assert _again(strict, client) == [False, False]
+    assert strict.num_tickets == 0  # none is sent in vain
+
+
+class Two:
+    """A door that trusts two authorities, each with a modality and a list of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.authorities = [locksmith.create(name, now=NOW) for name in ("Old", "New")]
+        self.ca, self.crl = folder / "both.pem", folder / "crl.pem"
+        self.ca.write_bytes(b"".join(one.pem for one in self.authorities))
+        self.door = self._pair("door", self.authorities[0].issue(profiles.server("localhost"), now=NOW))
+        orders = [profiles.modality("CT1", addresses=["192.0.2.7"], key_type="p256")] * 2
+        self.clients = [
+            client_context(*self._pair(f"client{place}", one.issue(order, now=NOW)), self.ca)
+            for place, (one, order) in enumerate(zip(self.authorities, orders, strict=True))
+        ]
+        self.lists = [
+            one.revocation_list([], number=1, now=NOW).public_bytes(serialization.Encoding.PEM)
+            for one in self.authorities
+        ]
+
+    def _pair(self, name: str, issued: locksmith.Issued) -> tuple[Path, Path]:
+        paths = self.folder / f"{name}.crt", self.folder / f"{name}.key"
+        for path, file in zip(paths, ("fullchain.pem", "key.pem"), strict=True):
+            path.write_bytes(issued.files()[file])
+        return paths
+
+    def come(self, content: bytes, client: int) -> None:
+        """Shake hands with a door whose list file holds `content`. Raises ssl.SSLError, ConfigurationError."""
+        self.crl.write_bytes(content)
+        shake(server_context(*self.door, self.ca, require_client=True, crl=self.crl), self.clients[client])
+
+
+def test_each_of_several_authorities_needs_its_own_list(tmp_path: Path) -> None:
+    two = Two(tmp_path)
+    two.come(two.lists[0], 0)
+    with pytest.raises(ssl.SSLCertVerificationError, match="unable to get certificate CRL"):
+        two.come(two.lists[0], 1)
+    for client in (0, 1):
+        two.come(b"".join(two.lists), client)
+
+
+def test_a_list_file_makes_nobody_an_authority(tmp_path: Path) -> None:
+    two = Two(tmp_path)
+    two.ca.write_bytes(two.authorities[0].pem)
+    with pytest.raises(ConfigurationError, match="trusted as an authority"):
+        two.come(b"".join(two.lists) + two.authorities[1].pem, 1)
+
+
+def test_a_file_that_vanishes_between_two_looks_is_told_as_such(
+    authority: Authority, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.tls._readable", lambda path: None)
+    pair.key.unlink()
+    with pytest.raises(ConfigurationError, match="not a certificate and its key"):
+        server_context(pair.certificate, pair.key, None, require_client=False)

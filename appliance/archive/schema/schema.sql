@@ -57,6 +57,7 @@ CREATE TABLE series (
 CREATE INDEX series_by_uid ON series (tenant, series_uid);
 
 -- One row per content ever accepted for a SOP Instance UID; at most one of them is current.
+-- Bytes that went: `evicted_at` after proof, by retention; `deleted_at` by a person, on purpose (then superseded).
 -- A blob's place is (kind, path, offset, length, generation); path is relative to the archive root.
 CREATE TABLE version (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -80,12 +81,15 @@ CREATE TABLE version (
   source_address TEXT NOT NULL,
   assumed_charset TEXT,
   received_at INTEGER NOT NULL,
+  deleted_at INTEGER,
+  evicted_at INTEGER,
   UNIQUE (tenant, sop_uid, digest, transfer_syntax_uid)
 ) STRICT;
 CREATE UNIQUE INDEX version_current ON version (tenant, sop_uid) WHERE standing = 'current';
 CREATE UNIQUE INDEX version_blob ON version (blob_path) WHERE blob_path IS NOT NULL;
 CREATE INDEX version_not_held ON version (tenant, study_uid) WHERE blob_path IS NULL;
 CREATE INDEX version_by_study ON version (tenant, study_uid);
+CREATE INDEX version_deleted ON version (tenant, sop_uid) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE instance (
   tenant TEXT NOT NULL,
@@ -158,6 +162,7 @@ CREATE TABLE event (
 ) STRICT;
 CREATE INDEX event_by_series ON event (tenant, study_uid, series_uid, kind);
 CREATE INDEX event_access ON event (id) WHERE kind = 'access';
+CREATE INDEX event_by_version ON event (version_id) WHERE version_id IS NOT NULL;
 
 CREATE TABLE delivery (
   sink TEXT NOT NULL REFERENCES sink (name),
@@ -242,3 +247,69 @@ CREATE TABLE transcode (
   at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX transcode_by_study ON transcode (tenant, study_uid);
+
+-- What a sink has proven of a version: its bytes (fsynced there, or read back equal), or its image record in the
+-- centre's databases. `proof` is the signed receipt, or what was read back.
+CREATE TABLE confirmation (
+  version_id INTEGER NOT NULL REFERENCES version (id),
+  sink TEXT NOT NULL REFERENCES sink (name),
+  level TEXT NOT NULL CHECK (level IN ('bytes', 'metadata')),
+  kind TEXT NOT NULL CHECK (kind IN ('receipt', 'readback')),
+  at INTEGER NOT NULL,
+  proof TEXT NOT NULL,
+  PRIMARY KEY (version_id, sink, level)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX confirmation_by_sink ON confirmation (sink, level);
+
+-- Up to which revision the centre's databases have the state of a series.
+CREATE TABLE series_confirmation (
+  tenant TEXT NOT NULL,
+  study_uid TEXT NOT NULL,
+  series_uid TEXT NOT NULL,
+  sink TEXT NOT NULL REFERENCES sink (name),
+  revision INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (tenant, study_uid, series_uid, sink)
+) STRICT, WITHOUT ROWID;
+
+-- How far the receipts of a sink have been fetched; `trouble` says why they are not fetched now.
+CREATE TABLE receipt_cursor (
+  sink TEXT PRIMARY KEY REFERENCES sink (name),
+  after INTEGER NOT NULL,
+  checked_at INTEGER NOT NULL,
+  trouble TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- When a study was last looked at, and whether it must stay: for retention.
+CREATE TABLE study_use (
+  tenant TEXT NOT NULL,
+  study_uid TEXT NOT NULL,
+  viewed_at INTEGER NOT NULL,
+  pinned_at INTEGER,
+  pinned_by TEXT,
+  pin_reason TEXT,
+  PRIMARY KEY (tenant, study_uid)
+) STRICT, WITHOUT ROWID;
+
+-- At the centre: what was confirmed to which site. A repeat gets a new number, so that its site sees it again.
+CREATE TABLE receipt (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  site TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  level TEXT NOT NULL CHECK (level IN ('bytes_confirmed', 'metadata_confirmed')),
+  study_uid TEXT NOT NULL,
+  series_uid TEXT NOT NULL,
+  sop_uid TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  transfer_syntax_uid TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  UNIQUE (site, tenant, level, series_uid, sop_uid, digest, transfer_syntax_uid)
+) STRICT;
+CREATE INDEX receipt_by_site ON receipt (site, id);
+
+-- At the centre: how far the receipts of another place have been taken over.
+CREATE TABLE receipt_source (
+  name TEXT PRIMARY KEY,
+  after INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

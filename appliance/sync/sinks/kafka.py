@@ -5,19 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from kafka import errors
 
 from appliance.archive.outbox import Delivery
-from appliance.errors import DeliveryError
+from appliance.errors import ConfigurationError, DeliveryError
 from appliance.failpoints import failpoint
+from appliance.signatures import Signer, load_signer
 from appliance.sync.sinks.contract import Answer, Misconfigured, Rejected, RowFault, Unreachable
 from appliance.sync.sinks.kafka_faults import translate
 from appliance.sync.sinks.kafka_link import Future, Link, connect
 from appliance.sync.sinks.kafka_options import KafkaOptions
 from appliance.sync.sinks.kafka_parcels import Parcel, grouped, halves, pack, topic_names
 from appliance.sync.sinks.kafka_settings import producer_configs
-from appliance.sync.sinks.kafka_signature import Signer, load_signer
 
 SLICE_SECONDS = 0.2
 CONNECT_SECONDS = 10.0
@@ -113,7 +114,7 @@ class KafkaSink:
             self.close()
         if self._link is None:
             options = self._options
-            self._signer = load_signer(options.signature_key_file) if options.signature_key_file else None
+            self._signer = _signer(options.signature_key_file)
             seconds = min(CONNECT_SECONDS, options.delivery_timeout)
             configs, topics = producer_configs(options), topic_names(options)
             self._link = connect(configs, topics, profile=options.profile, seconds=seconds, stopping=self._stopping)
@@ -232,3 +233,11 @@ def _in_order(parcels: Sequence[Parcel], answers: Answers) -> Answers:
         elif answer is None and parcel.series in behind:
             answers[parcel.event_id] = behind[parcel.series]
     return answers
+
+
+def _signer(path: Path | None) -> Signer | None:
+    """Read the key that signs records. Raises Misconfigured."""
+    try:
+        return None if path is None else load_signer(path)
+    except ConfigurationError as error:
+        raise Misconfigured(error.message, hint=error.hint) from None

@@ -8,8 +8,8 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 from appliance.archive.outbox import Delivery
+from appliance.signatures import Signer
 from appliance.sync.envelope import Envelope
-from appliance.sync.sinks.kafka_signature import Signer
 
 Headers = list[tuple[str, bytes]]
 

@@ -7,24 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from appliance.model.cloud import ACCESS_TOPIC, IMAGE_TOPIC, LOG_TOPIC, STATE_TOPIC, STORAGE_TOPIC, TRANSCODE_TOPIC
 from appliance.model.routes import ACCESS, TRANSCODE
 
-TOPIC_NAMES: Mapping[str, str] = MappingProxyType({
-    "state": STATE_TOPIC,
-    "image": IMAGE_TOPIC,
-    "log": LOG_TOPIC,
-    "storage": STORAGE_TOPIC,
-    TRANSCODE: TRANSCODE_TOPIC,
-    ACCESS: ACCESS_TOPIC,
-})  # fmt: skip
-
 # Which kinds of events a profile takes: without a receiver at the centre ("direct") the box itself
-# tells of stored objects.
+# tells of stored objects. The receiver tells of nothing else: states and images come from the boxes.
 KINDS_BY_PROFILE: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "ours": ("state", "image", TRANSCODE, ACCESS),
     "upstream": ("state", "image", ACCESS),
     "direct": ("state", "image", "object", ACCESS),
+    "receiver": ("object", ACCESS),
 })  # fmt: skip
 
 

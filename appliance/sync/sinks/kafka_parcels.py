@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from appliance.archive.outbox import Delivery
+from appliance.kafka_connection.topics import TOPIC_NAMES
+from appliance.signatures import Signer
 from appliance.sync.envelope import OBJECT, TOPICS_BY_KIND, object_path, seal
 from appliance.sync.sinks.contract import Answer, RowFault
 from appliance.sync.sinks.kafka_headers import Headers, headers
-from appliance.sync.sinks.kafka_options import TOPIC_NAMES, KafkaOptions
-from appliance.sync.sinks.kafka_signature import Signer
+from appliance.sync.sinks.kafka_options import KafkaOptions
 
 GROUP_BYTES = 1 << 20
 GROUP_ROWS = 200

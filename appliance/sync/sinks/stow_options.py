@@ -37,6 +37,8 @@ class StowOptions:
     offset_upload: str = "auto"
     offset_threshold: int = 512 * MIB
     read_url: str = ""
+    receipt_key_file: Path | None = None
+    receipts_seconds: float = 30.0
 
     def endpoint(self) -> Endpoint:
         """Return the service as the DICOMweb client wants it."""

@@ -106,10 +106,12 @@ def test_the_status_has_its_keys(box: Appliance) -> None:
     status = box.status()
     assert status["ready"] is True
     assert set(status) == {
-        "version", "ready", "studies", "series", "instances", "not_held", "quarantined", "conflicts",
-        "unreadable_pixels", "disk", "sinks", "last_store", "rooms",
+        "version", "ready", "studies", "series", "instances", "not_held", "evicted", "quarantined", "conflicts",
+        "unreadable_pixels", "disk", "custody", "sinks", "last_store", "rooms",
     }  # fmt: skip
-    assert set(status["disk"]) == {"free_bytes", "reserve_bytes"}
+    assert set(status["disk"]) == {
+        "free_bytes", "reserve_bytes", "evictable_bytes", "intake_bytes_per_second", "outage_hours",
+    }  # fmt: skip
     assert set(status["sinks"]["outbound"]) == {
         "pending",
         "leased",

@@ -293,4 +293,8 @@ def test_files_that_the_configuration_names_must_be_readable(
     monkeypatch.setenv("APPLIANCE__SCP__TLS_KEY", str(pair.certificate))
     assert "not a certificate and its key" in home.json("config", "check", code=78)["mistakes"][0]
     monkeypatch.setenv("APPLIANCE__SCP__TLS_KEY", str(pair.key))
+    monkeypatch.setenv("APPLIANCE__SCP__TLS_CA", str(pair.certificate))
+    monkeypatch.setenv("APPLIANCE__SCP__TLS_CRL", str(pair.certificate))
+    assert "no revocation list" in home.json("config", "check", code=78)["mistakes"][0]
+    monkeypatch.delenv("APPLIANCE__SCP__TLS_CRL")
     home.run("config", "check")

@@ -11,7 +11,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.partners.fault_proxy import FaultProxy
-from tests.partners.faults import LOSE_ANSWER, PASS, REFUSE, RESET_BODY, RESET_REQUEST, STALL, cut, trickle
+from tests.partners.faults import (
+    LOSE_ANSWER,
+    PASS,
+    REFUSE,
+    RESET_BODY,
+    RESET_REQUEST,
+    STALL,
+    cut,
+    reset_every,
+    trickle,
+)
 from tests.partners.ports import free_ports
 from tests.waiting import wait_until
 
@@ -196,6 +206,18 @@ def test_cut_after_some_bytes(proxy: FaultProxy, server: Server, connection: htt
     wait_until(lambda: server.headers)
     assert not server.bodies
     assert post(connection) == b"ok"
+
+
+def test_a_reset_after_so_many_bytes_of_all_connections(
+    proxy: FaultProxy, server: Server, connection: http.client.HTTPConnection
+) -> None:
+    proxy.set(reset_every(100_000))
+    for _ in range(3):
+        answers = [post(connection, b"x" * 30_000) for _ in range(3)]
+        assert answers == [b"ok"] * 3
+        with pytest.raises(ConnectionError):
+            post(connection, b"x" * 30_000)
+    assert proxy.fired == 3
 
 
 def test_a_trickle_takes_its_time(proxy: FaultProxy, connection: http.client.HTTPConnection) -> None:

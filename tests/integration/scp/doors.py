@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from appliance.clock import SystemClock
 from appliance.scp.access import AllowList, Peer
 from appliance.scp.contexts import ContextTable
-from appliance.scp.listeners import listen
+from appliance.scp.listeners import Tls, listen
 from appliance.scp.lobby import LobbyLimits
 from appliance.scp.reception import Reception
 from appliance.scp.server import Server
@@ -18,6 +18,17 @@ from appliance.scp.slots import Slots
 from appliance.scp.tally import Tally
 from appliance.scp.terms import Terms
 from tests.partners.memory_ingest import MemoryIngest
+
+
+@dataclass
+class Fixed:
+    """A context that never changes."""
+
+    tls: ssl.SSLContext
+
+    def context(self) -> ssl.SSLContext:
+        """Return it."""
+        return self.tls
 
 
 @dataclass
@@ -61,7 +72,7 @@ def open_door(
     network_timeout: float = 20.0,
     max_pdu: int = 131072,
     max_object_bytes: int = 1 << 30,
-    tls: ssl.SSLContext | None = None,
+    tls: ssl.SSLContext | Tls | None = None,
     ingest: MemoryIngest | None = None,
 ) -> Iterator[OpenDoor]:
     """Open a door with these terms; it is drained, without patience, at the end."""
@@ -80,7 +91,8 @@ def open_door(
     )
     allow_list = AllowList("APPLIANCE", peers, accept_unknown, require_called_ae)
     reception = Reception(terms, allow_list, Slots(max_associations, max_per_peer), callers)
-    listeners = [listen("127.0.0.1", 0)] + ([listen("127.0.0.1", 0, tls)] if tls else [])
+    source = Fixed(tls) if isinstance(tls, ssl.SSLContext) else tls
+    listeners = [listen("127.0.0.1", 0)] + ([listen("127.0.0.1", 0, source)] if source else [])
     limits = LobbyLimits(request_timeout, tls_timeout, max_waiting, max_waiting_per_peer)
     server = Server(listeners, limits, reception, clock)
     ports = [listener.port for listener in listeners]

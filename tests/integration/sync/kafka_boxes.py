@@ -11,7 +11,7 @@ from typing import Any
 from appliance.model.routes import Route
 from tests.archives import SINK
 from tests.integration.sync.boxes import Box
-from tests.integration.sync.records import UNREVISED, Identity, assert_ordered, identities
+from tests.integration.sync.records import Identity, assert_ordered, identities
 from tests.partners.kafka import KafkaBroker
 
 KINDS = ("state", "image")
@@ -66,4 +66,4 @@ class KafkaBox(Box):
 
 def _shown(kind: str, series_uid: str, sop_uid: str | None, revision: int) -> Identity:
     """An event as `identities` shows its record."""
-    return (kind, series_uid, None, revision) if kind == "state" else (kind, series_uid, sop_uid, UNREVISED)
+    return kind, series_uid, None if kind == "state" else sop_uid, revision

@@ -29,11 +29,11 @@ def identities(kind: str, messages: Iterable[Message]) -> list[Identity]:
 
 
 def assert_ordered(found: Sequence[Identity]) -> None:
-    """Fail unless each series shows its revisions in order, repeats aside, and the newest of them last."""
-    by_series: dict[str, list[int]] = {}
-    for _, series, _, revision in found:
-        by_series.setdefault(series, []).append(revision)
-    for revisions in by_series.values():
+    """Fail unless each series, and each image, shows its revisions in order, repeats aside, and the newest last."""
+    by_subject: dict[tuple[str, str | None], list[int]] = {}
+    for _, series, instance, revision in found:
+        by_subject.setdefault((series, instance), []).append(revision)
+    for revisions in by_subject.values():
         first_seen = list(dict.fromkeys(revisions))
         assert first_seen == sorted(first_seen)
         assert revisions[-1] == max(revisions)

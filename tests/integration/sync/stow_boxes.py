@@ -16,7 +16,7 @@ QUICK: dict[str, Any] = {"connect_timeout": 2, "read_timeout": 2, "batch_count":
 def stow_box(home: Path, url: str, **options: Any) -> Box:
     """Return a box that forwards objects to `url`; `options` are keys of the sink."""
     sink = {"kind": "stow", "url": url, **QUICK, **options}
-    route = Route(SINK, kinds=("object",), proof=options.get("verify") == "readback")
+    route = Route(SINK, kinds=("object",), proof=options.get("verify", "off") != "off")
     return Box(home, {"APPLIANCE__SYNC__SINKS": json.dumps({SINK: sink})}, sinks=(route,))
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from appliance.kafka_connection.login import asks_for_login
 from appliance.sync.sinks.contract import Misconfigured, Unreachable
-from appliance.sync.sinks.kafka_login import asks_for_login
 from tests.builders.certificates import Authority
 from tests.integration.sync.kafka_stage import Stage
 from tests.integration.sync.records import texts

@@ -62,6 +62,11 @@ def _threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if "network-thread" in thread.name]
 
 
+def connected(sink: Any) -> Any:
+    """The producer under a sink's link, and its connections."""
+    return sink._link._link
+
+
 def test_after_a_delivery(stage: Stage) -> None:
     sink = stage.sink()
     stage.deliver(sink, stage.rows())
@@ -74,12 +79,12 @@ def test_while_a_frozen_broker_leaves_bytes_unwritten(stage: Stage, monkeypatch:
     monkeypatch.setitem(KafkaConnectionManager.DEFAULT_CONFIG, "socket_options", small)
     sink = stage.sink(delivery_timeout=30.0)
     stage.deliver(sink, stage.rows())
-    link: Any = sink._link
+    link = connected(sink)
     stage.broker.pause()
     try:
         for row in stage.rows(4):
             link.send(stage.topics[row.kind], row.message_key.encode(), b"x" * 900_000, [])
-        wait_until(lambda: any(found.transport._write_buffer for found in link._manager._conns.values()))
+        wait_until(lambda: any(found.transport._write_buffer for found in link._reached.manager._conns.values()))
         assert_nothing_left(sink, stage.broker.ports["plain"])
     finally:
         stage.broker.resume()
@@ -88,11 +93,11 @@ def test_while_a_frozen_broker_leaves_bytes_unwritten(stage: Stage, monkeypatch:
 def test_while_its_thread_waits_for_a_frozen_broker_to_take_it_back(stage: Stage) -> None:
     sink = stage.sink(delivery_timeout=60.0)
     stage.deliver(sink, stage.rows())
-    link: Any = sink._link
+    link = connected(sink)
     stage.broker.pause()
     try:
-        for connection in list(link._manager._conns.values()):
-            link._manager.call_soon(connection.close, ConnectionResetError())
+        for connection in list(link._reached.manager._conns.values()):
+            link._reached.manager.call_soon(connection.close, ConnectionResetError())
         link._producer._transaction_manager.reset_producer_id()
         rows = stage.rows(2)
         link.send(stage.topics["state"], b"key", rows[0].payload.encode(), [])

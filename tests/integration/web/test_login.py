@@ -15,7 +15,7 @@ import requests
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from appliance.web.access import FORWARDED
+from appliance.http.proxies import FORWARDED
 from tests.builders.instances import ct, part10
 from tests.integration.web.client import STOW, WebClient, stow_body
 from tests.partners.appliance import Appliance

@@ -98,7 +98,7 @@ def test_a_study_whose_bytes_are_gone_is_not_called_held(web: WebClient, applian
     appliance.command("fsck", "--repair", check=False)
     for path in ("/?patient_id=LOST-BYTES", f"/studies/{slices[0].StudyInstanceUID}"):
         text = page(web, path)
-        assert "1 of 2 held here" in text
+        assert "1 of 2 lost on this box" in text
         assert ">held here<" not in text
 
 

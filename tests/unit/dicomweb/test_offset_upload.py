@@ -12,7 +12,7 @@ from appliance.archive.outbox import Delivery
 from appliance.dicomweb.client import DicomwebClient, Refused
 from appliance.dicomweb.endpoint import Endpoint
 from appliance.dicomweb.faults import NoAnswer
-from appliance.dicomweb.offset_upload import OffsetUpload
+from appliance.dicomweb.offset_upload import GROW_AFTER, OffsetUpload, Pieces
 from tests.builders.instances import ct
 from tests.builders.objects import Objects, instance
 from tests.partners.dicom_store import DicomStore
@@ -153,3 +153,53 @@ def test_a_service_that_keeps_the_offset_from_us_refuses_us(
     with pytest.raises(Refused) as caught:
         upload.send(instance(row), labels(row))
     assert caught.value.reply.status == 403
+
+
+def test_pieces_shrink_until_they_pass_and_are_remembered(
+    store: DicomStore, doors: Uploads, row: Delivery, tmp_path: Path
+) -> None:
+    doors.longest = 3_000
+    with closing(DicomwebClient(Endpoint(store.url, read_timeout=2))) as client:
+        upload = OffsetUpload(client, 64_000, 1_000)
+        assert upload.send(instance(row), labels(row)).status == 200
+        first = doors.broken
+        other = Objects(tmp_path / "other").row(ct(Rows=200, Columns=200, PixelData=bytes(range(250)) * 320))
+        assert upload.send(instance(other), labels(other)).status == 200
+    assert len(store.objects) == 2
+    assert row.blob is not None
+    pieces = row.blob.file_size / 1_000
+    assert 3 <= first <= 3 + pieces / GROW_AFTER
+    assert doors.broken - first <= pieces / GROW_AFTER
+
+
+def test_gives_up_where_not_even_the_smallest_piece_passes(store: DicomStore, doors: Uploads, row: Delivery) -> None:
+    doors.longest = 900
+    with closing(DicomwebClient(Endpoint(store.url, read_timeout=2))) as client, pytest.raises(NoAnswer):
+        OffsetUpload(client, 64_000, 1_000).send(instance(row), labels(row))
+    # 64 000, 16 000, 4 000, then the smallest as often as any other.
+    assert doors.broken == 3 + 3
+
+
+def test_pieces_grow_again_on_a_line_that_holds() -> None:
+    pieces = Pieces(64, 4)
+    for expected in (16, 4, 4):
+        pieces.broken()
+        assert pieces.size == expected
+    sizes = []
+    for _ in range(5 * GROW_AFTER):
+        pieces.passed()
+        sizes.append(pieces.size)
+    assert sizes[GROW_AFTER - 2 : GROW_AFTER] == [4, 8]
+    assert sizes[-1] == 64
+    pieces.broken()
+    assert not pieces.smallest
+
+
+def test_a_piece_that_broke_puts_growing_off() -> None:
+    pieces = Pieces(64, 4)
+    pieces.broken()
+    for _ in range(3):
+        for _ in range(GROW_AFTER - 1):
+            pieces.passed()
+        pieces.broken()
+    assert pieces.size == 4

@@ -86,7 +86,7 @@ def version(**values: Value) -> dict[str, Value]:
         "study_uid": STUDY_UID, "series_uid": SERIES_UID, "sop_uid": SOP_UID,
         "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2", "transfer_syntax_uid": "1.2.840.10008.1.2.1",
         "trace_id": "7e1a9a1c-9c0a-5a0e-8c53-3f0c9b7e6a21", "file_size": 528000, "blob_path": "a/b/c.dcm",
-        "source_address": "192.0.2.7", "source_ae": "CT1", "received_at": NOW,
+        "source_address": "192.0.2.7", "source_ae": "CT1", "received_at": NOW, "digest": "ab" * 32,
     }  # fmt: skip
     return row | values
 

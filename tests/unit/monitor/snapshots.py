@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from appliance.archive.confirmations import REFUSED, Cursor, SinkProofs
 from appliance.archive.intake import Intake
 from appliance.archive.outbox_desk import SinkStats
 from appliance.archive.reserve import Disk
@@ -31,6 +32,7 @@ def sound(**changes: Any) -> Snapshot:
         intake=Intake(GIB / 3600, NOW - 60_000_000),
         sinks={"kafka": SINK},
         certificates={"mqtt.tls_certificate": 12.5},
+        proofs={"kafka": SinkProofs(40, 0, 2, NOW, Cursor(7, NOW, f"{REFUSED}host x said no"))},
     )
     return replace(snapshot, **changes)
 

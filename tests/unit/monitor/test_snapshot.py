@@ -67,12 +67,12 @@ def test_the_health_report() -> None:
         "sinks": {
             "kafka": {
                 "required": True, "pending": 3, "leased": 1, "delivered": 40, "dead": 0, "oldest_seconds": 7.5,
-                "breaker": "closed", "held": False,
+                "breaker": "closed", "held": False, "bytes_confirmed": 40, "unproven": 2, "receipts": "refused",
             }
         },
         "disk": {
             "free_bytes": 101 * GIB, "reserve_bytes": GIB, "intake_bytes_per_second": GIB / 3600,
-            "outage_hours": 100.0,
+            "evictable_bytes": 0, "outage_hours": 100.0,
         },
         "certificates": {"mqtt.tls_certificate": 12.5},
         "last_c_store": "2023-11-14T22:12:20Z",

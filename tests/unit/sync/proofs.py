@@ -31,10 +31,15 @@ class FakeProofs:
     rows: list[Delivery] = field(default_factory=list)
     proven: list[int] = field(default_factory=list)
     refuted: list[tuple[int, str, bool]] = field(default_factory=list)
+    hurry: bool = False
 
     def due(self, sink: str, rows: int) -> list[Delivery]:
         """Return the first ones."""
         return self.rows[:rows]
+
+    def urgent(self, sink: str) -> bool:
+        """Nothing is in a hurry, unless told."""
+        return self.hurry
 
     def count(self, sink: str) -> int:
         """Count them."""

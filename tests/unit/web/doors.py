@@ -42,6 +42,7 @@ def door(home: Path, *, login: bool = True) -> Iterator[tuple[Flask, Book, list[
             "gate": entrance(settings, book if login else None, SystemClock()),
             "book": book if login else None,
             "access_lines": SimpleNamespace(note=lambda *parts: lines.append(parts)),
+            "views": SimpleNamespace(note=lambda *_: None),
             "ohif": None,
         }
         services = cast(Services, SimpleNamespace(**named))

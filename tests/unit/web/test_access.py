@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import Headers
 
-from appliance.web.access import FORWARDED, allowed_names, check, host_name
+from appliance.http.proxies import FORWARDED
+from appliance.web.access import allowed_names, check, host_name
 
 ALLOWED = allowed_names("127.0.0.1", ("box.clinic",))
 

@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 from appliance.access.roles import Permission
 from appliance.archive.accesses import Access, Accesses
 from appliance.errors import Busy
-from appliance.web import access_lines
+from appliance.http import access_log
 from appliance.web.access_lines import AccessLines
 from appliance.web.principal import Principal
 from tests.clocks import FakeClock
@@ -104,7 +104,7 @@ def test_a_busy_database_loses_nothing_and_order_stays(lines: AccessLines, outbo
 
 
 def test_memory_is_bounded(lines: AccessLines, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access_lines, "MOST_LINES", 3)
+    monkeypatch.setattr(access_log, "MOST_LINES", 3)
     for _ in range(5):
         asked(lines, "/")
     lines.write()

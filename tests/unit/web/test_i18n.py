@@ -30,8 +30,9 @@ def badge_texts() -> set[str]:
     study: dict[str, int] = {"updated_at": 0, "NumberOfStudyRelatedInstances": 2}
     sent = {"a": 1, "b": 2, "c": 2}
     found = [
-        badges(study, Whereabouts(lost, lost, sent, {"c": 2}), now, "UTC") for now in (0, 10**12) for lost in (0, 1)
-    ]
+        badges(study, Whereabouts(lost, centre, lost, sent, {"c": 2}), now, "UTC")
+        for now in (0, 10**12) for lost in (0, 1) for centre in (0, 1, 2)
+    ]  # fmt: skip
     return {badge.text for some in found for badge in some}
 
 

@@ -99,12 +99,14 @@ def test_sent_is_confirmed_once_every_image_was_read_back() -> None:
 
 
 def test_what_is_not_held_is_never_called_held() -> None:
-    (missing,) = badges(STUDY, Whereabouts(not_held=2), MINUTE, "UTC")
-    assert (missing.kind, missing.text, missing.values) == (
-        "missing", "{held} of {total} held here", {"held": 3, "total": 5},
-    )  # fmt: skip
-    both = badges(STUDY, Whereabouts(not_held=5), 59_000_000, "UTC")
-    assert [badge.kind for badge in both] == ["receiving", "missing"]
+    lost = badges(STUDY, Whereabouts(lost=2), 59_000_000, "UTC")
+    assert [badge.kind for badge in lost] == ["receiving", "lost"]
+    assert (lost[1].text, lost[1].values) == ("{lost} of {total} lost on this box", {"lost": 2, "total": 5})
+    (partly,) = badges(STUDY, Whereabouts(at_centre=2), MINUTE, "UTC")
+    assert (partly.kind, partly.text) == ("centre", "{count} of {total} at the centre")
+    (wholly,) = badges(STUDY, Whereabouts(at_centre=5), MINUTE, "UTC")
+    assert (wholly.kind, wholly.text) == ("centre", "at the centre")
+    assert [badge.kind for badge in badges(STUDY, Whereabouts(1, 4), MINUTE, "UTC")] == ["lost", "centre"]
 
 
 def test_contents_that_contradict_each_other_are_told() -> None:

@@ -9,8 +9,9 @@ import pytest
 from kafka import errors
 
 from appliance.errors import DeliveryError
+from appliance.kafka_connection.faults import FAULTS
 from appliance.sync.sinks.contract import Misconfigured, Rejected, Unreachable
-from appliance.sync.sinks.kafka_faults import FAULTS, translate
+from appliance.sync.sinks.kafka_faults import translate
 
 GUIDE = Path(__file__).parents[4] / "docs" / "forwarding-kafka.md"
 SECRET = "Quagga^Zebra"

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from appliance.archive.outbox import Delivery
+from appliance.errors import ConfigurationError
+from appliance.signatures import Signer, load_signer
 from appliance.sync.envelope import seal
-from appliance.sync.sinks.contract import Misconfigured
 from appliance.sync.sinks.kafka_headers import headers
-from appliance.sync.sinks.kafka_signature import Signer, load_signer
 from tests.builders.deliveries import Deliveries
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -104,7 +104,7 @@ def test_a_key_that_cannot_sign_is_named_and_never_shown(tmp_path: Path) -> None
     ]
     paths[-1].write_text("-----BEGIN SECRET-----")
     for path in paths:
-        with pytest.raises(Misconfigured) as met:
+        with pytest.raises(ConfigurationError) as met:
             load_signer(path)
         assert str(path) in met.value.message
         assert "SECRET" not in met.value.message

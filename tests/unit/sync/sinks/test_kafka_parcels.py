@@ -27,6 +27,7 @@ def _options(**values: Any) -> KafkaOptions:
             "direct",
             ("dicom_state_queue", "dicom_image_queue", "log_queue", "storage_queue", "webapi_access_queue"),
         ),
+        ("receiver", ("log_queue", "storage_queue", "webapi_access_queue")),
     ],
 )
 def test_each_profile_has_its_topics(profile: str, topics: tuple[str, ...]) -> None:

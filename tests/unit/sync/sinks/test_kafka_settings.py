@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from appliance.sync.sinks import kafka_settings
+from appliance.kafka_connection import producer
 from appliance.sync.sinks.contract import Misconfigured
 from appliance.sync.sinks.kafka_options import KafkaOptions
 from appliance.sync.sinks.kafka_settings import producer_configs
@@ -57,6 +57,6 @@ def test_tls_checks_names_and_certificates(tmp_path: Path) -> None:
 def test_zstd_without_its_package_is_said_before_anything_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     assert producer_configs(_options(compression="zstd"))["compression_type"] == "zstd"
     assert producer_configs(_options())["compression_type"] is None
-    monkeypatch.setattr(kafka_settings, "find_spec", lambda _: None)
+    monkeypatch.setattr(producer, "find_spec", lambda _: None)
     with pytest.raises(Misconfigured, match="zstandard"):
         producer_configs(_options(compression="zstd"))

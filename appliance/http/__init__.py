@@ -1,0 +1,1 @@
+"""The HTTP server that every door for HTTP stands on."""

@@ -1,0 +1,1 @@
+"""How this program connects to Kafka: TLS, login, and what a broker's refusal means."""

@@ -1,0 +1,1 @@
+"""Demonstrations: the product with real servers around it, telling what it does."""

@@ -10,20 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Final
 
 from appliance.central.record import Record
 from appliance.central.registry import Registry, Site
+from appliance.central.tables import FIELDS
 from appliance.central.targets import Kind, Misdirected
-from appliance.model.cloud_fields import (
-    ACCESS_FIELDS,
-    IMAGE_FIELDS,
-    STATE_FIELDS,
-    STORE_FIELDS,
-    TRANSCODE_FIELDS,
-    Field,
-)
 from appliance.model.cloud_reading import Unreadable, parse_object, read_row
 from appliance.model.records import Value
 
@@ -31,15 +23,6 @@ SIGNATURE: Final = "edge_signature"
 SOURCE: Final = "ce_source"
 SOURCE_PREFIX: Final = b"urn:dicom-edge:site:"
 VERIFIERS_KEPT: Final = 4096
-
-FIELDS: Final[Mapping[Kind, tuple[Field, ...]]] = MappingProxyType({
-    Kind.STATE: STATE_FIELDS,
-    Kind.IMAGE: IMAGE_FIELDS,
-    Kind.LOG: STORE_FIELDS,
-    Kind.STORAGE: STORE_FIELDS,
-    Kind.ACCESS: ACCESS_FIELDS,
-    Kind.TRANSCODE: TRANSCODE_FIELDS,
-})  # fmt: skip
 
 
 class Cause(StrEnum):

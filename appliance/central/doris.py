@@ -18,7 +18,7 @@ from typing import Any, Final
 from appliance.central.doris_faults import Verdict, reason, verdict
 from appliance.central.doris_labels import label_of
 from appliance.central.doris_load import DorisOptions, StreamLoad, Unknown
-from appliance.central.doris_schema import FIELDS
+from appliance.central.tables import FIELDS
 from appliance.central.targets import Batch, RowFault, Unavailable
 from appliance.logs import get_logger
 from appliance.model.records import Value

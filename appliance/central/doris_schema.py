@@ -16,36 +16,8 @@ from typing import Final, Literal, Protocol
 from appliance.central.targets import Kind
 from appliance.errors import ConfigurationError
 from appliance.model import cloud
-from appliance.model.cloud_fields import (
-    ACCESS_FIELDS,
-    IMAGE_FIELDS,
-    STATE_FIELDS,
-    STORE_FIELDS,
-    TRANSCODE_FIELDS,
-    Field,
-)
 
 Form = Literal["ours", "upstream"]
-
-# The fields of each kind of row, in the order they are written; each has a column of its name.
-FIELDS: Final[Mapping[Kind, tuple[Field, ...]]] = MappingProxyType({
-    Kind.STATE: STATE_FIELDS,
-    Kind.IMAGE: IMAGE_FIELDS,
-    Kind.LOG: STORE_FIELDS,
-    Kind.STORAGE: STORE_FIELDS,
-    Kind.ACCESS: ACCESS_FIELDS,
-    Kind.TRANSCODE: TRANSCODE_FIELDS,
-})  # fmt: skip
-
-# Where rows of each kind belong. States and storage records have their home in PostgreSQL.
-TABLES: Final[Mapping[Kind, str]] = MappingProxyType({
-    Kind.STATE: "dicom_state_meta",
-    Kind.IMAGE: "dicom_image_meta",
-    Kind.LOG: "dicom_object_meta",
-    Kind.STORAGE: "dicom_object_meta",
-    Kind.ACCESS: "dicom_access_log",
-    Kind.TRANSCODE: "dicom_transcode_log",
-})  # fmt: skip
 
 # The topics that Routine Load reads; storage_queue says what log_queue says.
 _TOPICS: Final[Mapping[Kind, str]] = MappingProxyType({

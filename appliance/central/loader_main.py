@@ -7,7 +7,6 @@ import random
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
-from types import MappingProxyType
 
 from appliance import lifecycle, logs
 from appliance.central.admission import Admission
@@ -24,6 +23,7 @@ from appliance.central.postgres_link import PostgresSettings
 from appliance.central.receipts_writer import PostgresReceipts
 from appliance.central.registry import Registry
 from appliance.central.standing import Backoff
+from appliance.central.tables import TABLES
 from appliance.central.targets import Kind, Target
 from appliance.clock import SystemClock
 from appliance.config import Settings
@@ -40,14 +40,6 @@ EXIT_STOPPED = 0
 # EX_SOFTWARE: something nobody thought of; a fresh process takes over from the committed offsets.
 EXIT_FAILED = 70
 
-TABLES: Mapping[Kind, str] = MappingProxyType({
-    Kind.STATE: "dicom_state_meta",
-    Kind.IMAGE: "dicom_image_meta",
-    Kind.LOG: "dicom_object_meta",
-    Kind.STORAGE: "dicom_object_meta",
-    Kind.ACCESS: "dicom_access_log",
-    Kind.TRANSCODE: "dicom_transcode_log",
-})  # fmt: skip
 ALWAYS_POSTGRES = frozenset({Kind.STATE, Kind.STORAGE})
 
 

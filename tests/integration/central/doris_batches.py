@@ -8,7 +8,8 @@ from pathlib import Path
 
 from appliance.central.doris import DorisTarget
 from appliance.central.doris_load import DorisOptions
-from appliance.central.doris_schema import FIELDS, TABLES, Form, doris_ddl
+from appliance.central.doris_schema import Form, doris_ddl
+from appliance.central.tables import FIELDS, TABLES
 from appliance.central.targets import Batch, Kind
 from appliance.model.cloud_fields import Kind as Written
 from appliance.model.records import Value

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from appliance.central.postgres_link import PostgresSettings
+from appliance.central.tables import FIELDS
 from appliance.central.targets import Batch, Kind, ReceiptRow
-from appliance.model.cloud_fields import ACCESS_FIELDS, IMAGE_FIELDS, STATE_FIELDS, STORE_FIELDS, TRANSCODE_FIELDS
 from appliance.model.cloud_fields import Kind as Written
 from appliance.model.records import Value
 from tests.partners.postgres import ADMINISTRATOR, Postgres
@@ -17,14 +17,6 @@ from tests.partners.postgres import ADMINISTRATOR, Postgres
 # A patient to look for where none belongs.
 NAME = "Müllerová^Žofie"
 TENANT = "clinic"
-FIELDS = {
-    Kind.STATE: STATE_FIELDS,
-    Kind.IMAGE: IMAGE_FIELDS,
-    Kind.LOG: STORE_FIELDS,
-    Kind.STORAGE: STORE_FIELDS,
-    Kind.ACCESS: ACCESS_FIELDS,
-    Kind.TRANSCODE: TRANSCODE_FIELDS,
-}
 VALUES: dict[Written, Value] = {
     Written.IDENTIFIER: "1.2.3",
     Written.TEXT: "ž",

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.central.doris import DorisTarget
-from appliance.central.doris_schema import TABLES
+from appliance.central.tables import TABLES
 from appliance.central.targets import Kind, Misdirected, Unavailable
 from tests.integration.central.doris_batches import DATABASE, NAME, PASSWORD, batch, ddl, image, options, row, target
 from tests.partners.doris.double import Doris

@@ -12,12 +12,12 @@ import pytest
 
 from appliance.central.admission import Cause
 from appliance.central.postgres import PostgresTarget
+from appliance.central.tables import FIELDS
 from appliance.central.targets import Batch, Kind, Misdirected
 from appliance.errors import DeliveryError
 from appliance.model.records import Value
 from tests.builders.cloud import PATIENT
 from tests.integration.central.postgres_database import (
-    FIELDS,
     NAME,
     TENANT,
     Database,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from appliance.central.doris_schema import FIELDS, TABLES, doris_ddl, routine_load_sql
+from appliance.central.doris_schema import doris_ddl, routine_load_sql
+from appliance.central.tables import FIELDS, TABLES
 from appliance.central.targets import Kind
 from appliance.errors import ConfigurationError
 from appliance.model.cloud import TOPICS

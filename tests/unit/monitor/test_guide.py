@@ -11,6 +11,8 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from appliance.central import loader_metrics as loader
+from appliance.central import metrics as central
 from appliance.monitor.snapshot import health
 from appliance.monitor.standing import Standing, State
 from appliance.monitor.topics import Topics
@@ -37,11 +39,19 @@ def alerts() -> list[Alert]:
 
 
 def metrics() -> dict[str, tuple[str, ...]]:
-    """Every metric of this box: its name in an expression, and its labels."""
+    """Every metric of a box and of the centre: its name in an expression, and its labels."""
     registry = CollectorRegistry()
     RequestMetrics(registry).note("/x", "GET", 200, 0.1)
     own = {sample.name: tuple(sample.labels) for family in registry.collect() for sample in family.samples}
-    return own | {PREFIX + name: labels for name, (_, labels) in GAUGES.items()}
+    tables = (
+        (PREFIX, GAUGES, ""),
+        (central.PREFIX, central.GAUGES, ""),
+        (loader.PREFIX, loader.GAUGES, ""),
+        (loader.PREFIX, loader.COUNTERS, "_total"),
+    )
+    return own | {
+        prefix + name + ending: labels for prefix, table, ending in tables for name, (_, labels) in table.items()
+    }
 
 
 def anchors(text: str) -> set[str]:

@@ -7,7 +7,7 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 
 from tests.browser.conftest import Visitor
 from tests.builders.instances import ct, part10, series
@@ -55,6 +55,22 @@ def test_a_folder_is_stored_and_what_is_none_of_ours_is_told(
     reader.page.locator("#studies a").click()
     reader.page.wait_for_url(f"**/studies/{slices[0].StudyInstanceUID}")
     reader.check(allowed_errors=["status of 409"])
+
+
+def test_files_chosen_before_the_page_is_ready_are_stored_too(
+    pages_box: Appliance, visit: Visitor, tmp_path: Path
+) -> None:
+    (tmp_path / "early.dcm").write_bytes(part10(ct(PatientID="UP-EARLY")))
+    reader = visit(pages_box.url)
+    held: list[Route] = []
+    reader.page.route("**/upload/main.js*", lambda route: held.append(route))
+    reader.page.goto(f"{pages_box.url}/upload", wait_until="commit")
+    reader.page.locator("#files").set_input_files(tmp_path / "early.dcm")
+    reader.page.wait_for_function("document.getElementById('files').files.length === 1")
+    assert len(held) == 1
+    held[0].continue_()
+    wait_total(reader, "1 of 1 files: 1 stored, 0 were here already, 0 not stored")
+    reader.check()
 
 
 def test_what_is_dropped_twice_is_a_duplicate_and_another_content_a_conflict(

@@ -51,10 +51,17 @@ function take(items) {
   queue.add(items);
 }
 
-for (const id of ["files", "folder"]) at(id).addEventListener("change", (event) => {
-  take(chosen(event.target.files));
-  event.target.value = "";
-});
+function takeFrom(input) {
+  if (!input.files.length) return;
+  take(chosen(input.files));
+  input.value = "";
+}
+
+for (const input of [at("files"), at("folder")]) {
+  input.addEventListener("change", () => takeFrom(input));
+  // Whoever is quick has chosen before this script arrived: that change was told to nobody.
+  takeFrom(input);
+}
 at("cancel").addEventListener("click", () => { cancelled = true; queue.cancel(); });
 for (const kind of ["dragover", "dragleave", "drop"]) document.addEventListener(kind, (event) => {
   event.preventDefault();

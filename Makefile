@@ -11,13 +11,25 @@ QUIETLY := > $(VENV)/pip.log 2>&1 || { cat $(VENV)/pip.log >&2; exit 1; }
 PIP_TOOLS := pip-tools==7.6.2
 # Into a cache outside this tree, a few seconds once; build/ohif is a link to it.
 OHIF := $(CURDIR)/build/ohif
+BUILD_DEB := PYTHONPATH=packaging/deb:packaging/ohif $(BIN)/python -m deb_build --output dist $(if $(SUITE),--suite $(SUITE))
 BUILD_OHIF := PYTHONPATH=packaging/ohif $(PYTHON) -m ohif_build --link $(OHIF)
 
 .DEFAULT_GOAL := help
-.PHONY: help run ohif central-demo test test-full test-setup lint format types contracts suites bench reference lock clean
+.PHONY: help run ohif deb deb-check test-deb central-demo test test-full test-setup lint format types contracts suites bench reference lock clean
 
 help: ## Show this menu
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+deb: $(VENV)/.build ## Build the Debian packages into dist/ (mmdebstrap); ARGS=--fresh makes the clean root anew
+	@$(BUILD_DEB) build $(ARGS)
+
+deb-check: $(VENV)/.build ## What `make deb` made: once more, the same bytes; lintian; sizes and contents
+	@$(BUILD_DEB) check $(ARGS)
+
+# Each module has a machine of its own; DEB_TESTS chooses modules.
+DEB_TESTS := tests/packaging
+test-deb: test-setup $(VENV)/.test ## Install what `make deb` made on real machines (systemd-nspawn, root), and try them out; SUITE=trixie
+	DEB_SUITE=$(or $(SUITE),bookworm) $(BIN)/pytest -n 2 --dist loadfile -m "deb and not full" $(DEB_TESTS)
 
 run: $(VENV)/.runtime ## Run every room on loopback, data under ./var; Ctrl-C drains and stops
 	@$(BUILD_OHIF) --optional --seconds 60
@@ -52,17 +64,18 @@ types: $(VENV)/.test ## Check types
 contracts: $(VENV)/.test ## Check which package may import which
 	$(BIN)/lint-imports
 
-# Most tests wait for processes and disks: three at a time on two cores.
+# Most tests wait for processes and disks: four at a time on two cores.
 suites: $(VENV)/.test ## Run the test suites: in parallel, two at a time, then those that need the machine alone
-	$(BIN)/pytest -n 3 --dist worksteal -m "not paired and not serial and not full"
-	$(BIN)/pytest -n 2 --dist loadfile -m "paired and not serial and not full"
-	$(BIN)/pytest -m "serial and not full"
+	$(BIN)/pytest -n 4 --dist worksteal -m "not paired and not serial and not full and not deb"
+	$(BIN)/pytest -n 2 --dist loadfile -m "paired and not serial and not full and not deb"
+	$(BIN)/pytest -m "serial and not full and not deb"
 
 bench: $(VENV)/.test ## Measure; prints a table, judges nothing
 	PYTHONPATH=packaging/ohif $(BIN)/python -m tests.benchmarks
 
-reference: $(VENV)/.test ## Rewrite the table of docs/configuration.md
+reference: $(VENV)/.test ## Rewrite the tables of docs/configuration.md and docs/conformance.md
 	$(BIN)/python -m tests.architecture.reference docs/configuration.md
+	$(BIN)/python -m tests.architecture.conformance docs/conformance.md
 
 # On the oldest supported Python, because versions are chosen for it.
 lock: ## Choose versions anew and write the locks with their hashes

@@ -80,6 +80,12 @@ NAMES: tuple[str, ...] = (
     "loader.before_commit",
     "codec.before_cache_rename",
     "metadata.before_rename",
+    "backup.after_databases",
+    "backup.before_object",
+    "backup.before_marker",
+    "backup.after_marker",
+    "restore.before_object",
+    "restore.before_index",
 )
 
 _REGISTERED = frozenset(NAMES)

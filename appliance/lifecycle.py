@@ -17,9 +17,15 @@ from typing import Any
 
 import sdnotify
 
+from appliance import __version__
 from appliance.errors import AlreadyRunning
 
 STALE_SECONDS = 15.0
+MICROSECONDS = 1_000_000
+# A write-ahead log of gigabytes on a slow disk is gone through in less.
+OPENING_SECONDS = 600.0
+# To close what is left after a drain: the archive's locks, the last numbers.
+SPARE_SECONDS = 30.0
 # The rooms that a box must have to do its work. The monitor is none of them: it only reports.
 ESSENTIAL_ROOMS = ("scp", "web", "sync")
 MONITOR = "monitor"
@@ -75,11 +81,11 @@ class Stop:
 def publish(runtime: Path, room: str, numbers: Mapping[str, Any]) -> None:
     """Write `numbers` (plain JSON values) to <runtime>/<room>.json, whole or not at all.
 
-    The room's name, process id and the time (`at`, microseconds since the epoch, UTC) are added.
+    The room's name, version, process id and the time (`at`, microseconds since the epoch, UTC) are added.
     Not durable on purpose: the directory is of this boot. Creates the directory. Raises OSError.
     """
     runtime.mkdir(parents=True, exist_ok=True)
-    facts = {**numbers, "room": room, "pid": os.getpid(), "at": time.time_ns() // 1000}
+    facts = {**numbers, "room": room, "version": __version__, "pid": os.getpid(), "at": time.time_ns() // 1000}
     target = runtime / (room + _SUFFIX)
     temporary = target.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
     temporary.write_text(json.dumps(facts), encoding="utf-8")
@@ -101,7 +107,7 @@ def read_rooms(runtime: Path) -> dict[str, dict[str, Any]]:
     for path in sorted(runtime.glob("*" + _SUFFIX)):
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
-            age = max(0.0, time.time() - facts["at"] / 1_000_000)
+            age = max(0.0, time.time() - facts["at"] / MICROSECONDS)
             alive = age < STALE_SECONDS and _exists(facts["pid"])
         except (OSError, ValueError, TypeError, KeyError):
             continue
@@ -147,6 +153,22 @@ class Notices:
         # Asked here, because the library would leave a socket unclosed.
         self._notifier = sdnotify.SystemdNotifier() if environ.get("NOTIFY_SOCKET") else None
 
+    def opening(self) -> None:
+        """The room opens the archive; after a crash the database is recovered first, which may take its time."""
+        self.extend(OPENING_SECONDS)
+        self.status("opening the archive")
+
+    def draining(self, seconds: float) -> None:
+        """The room takes nothing new, and has `seconds` for what is under way."""
+        self.stopping()
+        self.extend(seconds + SPARE_SECONDS)
+        self.status("finishing what is under way")
+
+    @property
+    def heard(self) -> bool:
+        """Whether a service manager listens."""
+        return self._notifier is not None
+
     def ready(self) -> None:
         """The room serves now."""
         self._tell("READY=1")
@@ -158,6 +180,14 @@ class Notices:
     def watchdog(self) -> None:
         """The room is alive; to be sent at least twice per WatchdogSec."""
         self._tell("WATCHDOG=1")
+
+    def extend(self, seconds: float) -> None:
+        """Starting or stopping goes on, and may take so long from now; then another word is due, or the end of it."""
+        self._tell(f"EXTEND_TIMEOUT_USEC={round(seconds * MICROSECONDS)}")
+
+    def status(self, sentence: str) -> None:
+        """Say in one plain line what the room is at; `systemctl status` shows it. No patient data."""
+        self._tell(f"STATUS={sentence}")
 
     def close(self) -> None:
         """Close the socket to the service manager."""

@@ -23,6 +23,8 @@ from pki.profiles import Order
 
 RECORD = "lineage.json"
 OWN, REQUEST = "own", "request"
+# What a record of an older version lacks has its default.
+ORDER = tuple(field.name for field in fields(Order))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,7 @@ class Record:
         """Return what `text` wrote. Raises ValueError."""
         try:
             found = json.loads(text)
-            known = {field.name for field in fields(Order)}
-            order: dict[str, Any] = {name: _tuple(found["order"][name]) for name in known}
+            order: dict[str, Any] = {name: _tuple(found["order"][name]) for name in ORDER if name in found["order"]}
             return cls(Order(**order), found["source"], found["group"])
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{error} is wrong or absent") from None

@@ -48,6 +48,13 @@ def host_name(text: str) -> str:
     return name
 
 
+def label(text: str) -> str:
+    """Return a label as it is. Raises Refused for all but 1 to 63 of a-z, 0-9 and hyphen, which is inside only."""
+    if not _LABEL.fullmatch(text):
+        raise Refused(f"{text!r} is not a label", hint="use letters in lower case, digits, and hyphens inside")
+    return text
+
+
 def local_name(host: str) -> str:
     """Return the name by which multicast DNS knows a host: its first label in .local (RFC 6762)."""
     return f"{host.partition('.')[0]}.local"

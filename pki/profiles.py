@@ -42,7 +42,10 @@ PROFILES = {
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What one certificate shall say. `both` adds the other of server and client use to the profile's own."""
+    """What one certificate shall say. `both` adds the other of server and client use to the profile's own.
+
+    `label` is said in no certificate: it tells apart two of the same name that are kept in different hands.
+    """
 
     profile: str
     name: str
@@ -52,6 +55,7 @@ class Order:
     addresses: tuple[str, ...] = ()
     uris: tuple[str, ...] = ()
     both: bool = False
+    label: str = ""
 
     @property
     def usages(self) -> tuple[x509.ObjectIdentifier, ...]:
@@ -72,7 +76,7 @@ class Order:
     @property
     def lineage(self) -> str:
         """The name of its files' directory: profile and name; what no path may hold is percent-encoded."""
-        return lineage_name(self.profile, self.name)
+        return lineage_name(self.profile, self.name) + (f"+{self.label}" if self.label else "")
 
     def subject_alternative_names(self) -> list[x509.GeneralName]:
         """The names as they stand in the certificate."""
@@ -98,15 +102,18 @@ def server(
     both: bool = False,
     days: int | None = None,
     key_type: str | None = None,
+    label: str = "",
 ) -> Order:
     """Order a server's certificate, for HTTPS and DICOM TLS: its name, its .local name, more names and addresses.
 
-    `both` is for a DICOM node that also calls others with it. Raises Refused for a bad name or lifetime.
+    `both` is for a DICOM node that also calls others with it, `label` for a second one of the same host. Raises
+    Refused for a bad name, label or lifetime.
     """
     own = names.host_name(host)
     wanted = [own, names.local_name(own), *map(names.host_name, dns)]
     found = _unique(map(names.address, addresses))
-    return _order("server", own, days, key_type, dns=_unique(wanted), addresses=found, both=both)
+    told = names.label(label) if label else ""
+    return _order("server", own, days, key_type, dns=_unique(wanted), addresses=found, both=both, label=told)
 
 
 def box(site: str, machine: str, *, days: int | None = None, key_type: str | None = None) -> Order:

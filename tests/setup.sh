@@ -3,7 +3,7 @@
 # Without root it names what is missing and fails: a test that cannot run is not a test that passes.
 set -eu
 
-PACKAGES="dcmtk openssl orthanc orthanc-dicomweb strace mosquitto maven chromium fonts-noto-cjk nginx-light postgresql"
+PACKAGES="dcmtk openssl orthanc orthanc-dicomweb strace mosquitto maven chromium fonts-noto-cjk nginx-light postgresql man-db mmdebstrap lintian systemd-container zstd shellcheck"
 SERVICES="orthanc mosquitto nginx postgresql"
 PYTHON="${PYTHON:-python3}"
 POLICY=/usr/sbin/policy-rc.d

@@ -42,11 +42,14 @@ class Role(StrEnum):
     VIEWER = "viewer"
     TECHNICIAN = "technician"
     ADMIN = "admin"
+    MACHINE = "machine"
     MONITOR = "monitor"
 
 
 # A person's roles; "monitor" is for the token of a program that collects numbers.
 PERSONAL: Final = (Role.VIEWER, Role.TECHNICIAN, Role.ADMIN)
+# What a token may have; "machine" is for modalities, which store and fetch, and show a certificate.
+OF_TOKENS: Final = (*PERSONAL, Role.MONITOR)
 
 _VIEWER: Final = frozenset({Permission.READ, Permission.EXPORT, Permission.ANNOTATE})
 _TECHNICIAN: Final = _VIEWER | {Permission.STORE, Permission.OPERATE, Permission.MEASURE}
@@ -55,5 +58,6 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType({
     Role.VIEWER: _VIEWER,
     Role.TECHNICIAN: _TECHNICIAN,
     Role.ADMIN: _TECHNICIAN | {Permission.ADMIN},
+    Role.MACHINE: frozenset({Permission.READ, Permission.ANNOTATE, Permission.STORE}),
     Role.MONITOR: frozenset({Permission.MEASURE}),
 })  # fmt: skip

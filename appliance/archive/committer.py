@@ -9,6 +9,7 @@ its own savepoint and does not touch its neighbours.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -33,6 +34,7 @@ class Committer:
         self._waiting: deque[tuple[Job, Future[Any]]] = deque()
         self._leading = threading.Lock()
         self._closed = False
+        self._began: float | None = None
         self._failure: ArchiveFailed | None = None
 
     def run(self, job: Callable[[Connection], T]) -> T:
@@ -45,8 +47,16 @@ class Committer:
         self._waiting.append((job, future))
         with self._leading:
             while not future.done():
-                self._commit(self._next_group())
+                self._began = time.monotonic()
+                try:
+                    self._commit(self._next_group())
+                finally:
+                    self._began = None
         return future.result()
+
+    def began(self) -> float | None:
+        """Return when the commit under way began, by time.monotonic; None while there is none."""
+        return self._began
 
     def close(self) -> None:
         """Wait for the group under way; refuse what is submitted afterwards."""

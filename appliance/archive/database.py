@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 else:
     Connection = Row = Any
 
-__all__ = ["Connection", "Database", "Row", "translated"]
+__all__ = ["Connection", "Database", "Row", "damage", "duplicate", "frozen", "translated"]
 
 FILE_MODE = 0o640
+OWNER_ONLY = 0o600
 MINIMUM_SQLITE = (3, 51, 3)
 BUSY_SECONDS = 30
 JOURNAL_LIMIT_BYTES = 64 << 20
@@ -145,6 +146,47 @@ def connect(path: Path) -> Connection:
     for pragma in PRAGMAS:
         cx.execute(pragma).fetchall()
     return cast(Connection, cx)
+
+
+def duplicate(source: Database, target: Path) -> None:
+    """Copy a database that others go on writing to, as it is at one moment, to a new file for its owner alone.
+
+    SQLite's online backup in one step: writers are not held up, the log grows meanwhile. Durable on return but for
+    the directory. Raises ArchiveError, DiskFull.
+    """
+    target.unlink(missing_ok=True)
+    os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ONLY))
+    with translated():
+        copy = driver.connect(str(target), isolation_level=None)
+        try:
+            copy.execute("PRAGMA synchronous = FULL").fetchall()
+            with source.read() as cx:
+                cx.backup(copy)
+        finally:
+            copy.close()
+
+
+@contextmanager
+def frozen(path: Path) -> Iterator[Connection]:
+    """Lend a connection to a copy that nobody writes to: it reads, and leaves nothing beside the file."""
+    with translated():
+        cx = driver.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
+        cx.row_factory = driver.Row
+        try:
+            yield cx
+        finally:
+            cx.close()
+
+
+def damage(path: Path) -> list[str]:
+    """Return what SQLite finds wrong in a copy; [] for a sound one. Rows are not quoted."""
+    try:
+        with frozen(path) as cx:
+            found = [str(row[0]) for row in cx.execute("PRAGMA integrity_check").fetchall() if row[0] != "ok"]
+            strays = {str(row[0]) for row in cx.execute("PRAGMA foreign_key_check").fetchall()}
+    except ArchiveError as error:
+        return [error.message]
+    return found + [f"rows of {table} refer to missing rows" for table in sorted(strays)]
 
 
 @contextmanager

@@ -7,8 +7,6 @@ from functools import lru_cache
 from struct import Struct
 from typing import Final, NamedTuple
 
-from pydicom.datadict import dictionary_has_tag, dictionary_VR
-
 from appliance.archive.window import Window
 
 UNDEFINED: Final = 0xFFFFFFFF
@@ -50,6 +48,9 @@ Element = tuple[int, bytes, int, int]
 @lru_cache(maxsize=8192)
 def is_public_sequence(tag: int) -> bool:
     """Say whether the dictionary has a sequence here, which implicit VR does not mark as such."""
+    # With the first object: rooms that read none are spared the dictionary.
+    from pydicom.datadict import dictionary_has_tag, dictionary_VR
+
     return dictionary_has_tag(tag) and dictionary_VR(tag) == "SQ"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
 from pathlib import Path
 
 from appliance.archive.database import Database
@@ -34,6 +35,7 @@ class Housekeeper:
         self._database = database
         self._reserve = Reserve(settings.home, settings.reserve_bytes)
         self._stop = threading.Event()
+        self._began: float | None = None
         self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
 
     def start(self) -> None:
@@ -45,6 +47,10 @@ class Housekeeper:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    def began(self) -> float | None:
+        """Return when the round under way began, by time.monotonic; None while there is none."""
+        return self._began
 
     def tend(self) -> None:
         """Do one round: checkpoint a long log, keep or give up the ballast."""
@@ -77,10 +83,13 @@ class Housekeeper:
                 os.close(descriptor)
 
     def _tend_safely(self) -> None:
+        self._began = time.monotonic()
         try:
             self.tend()
         except (ArchiveError, OSError) as error:
             log.warning("housekeeping failed, trying again", error=type(error).__name__)
+        finally:
+            self._began = None
 
 
 def allocate(path: os.PathLike[str], size: int) -> None:

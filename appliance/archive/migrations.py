@@ -6,18 +6,22 @@ A new migration appends a function here and edits schema/schema.sql; a test hold
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlite_utils import Database as UtilsDatabase
-from sqlite_utils.migrations import Migrations
-
-from appliance.archive.database import Database, connect, translated
+from appliance.archive.database import Connection, Database, connect, frozen, translated
 from appliance.clock import Clock
 from appliance.errors import ConfigurationError, SchemaMismatch
 from appliance.model.names import fold
+
+# Loaded by whoever migrates, or asks what is pending; a room does neither.
+if TYPE_CHECKING:
+    from sqlite_utils import Database as UtilsDatabase
+    from sqlite_utils.migrations import Migrations
 
 SCHEMA_VERSION = 5
 COMPATIBLE_FROM = 5
@@ -39,6 +43,8 @@ def migrate(path: Path, *, tenant: str, clock: Clock) -> tuple[str, ...]:
     Each step is one transaction, so a crash leaves either the old schema or the new one.
     Safe to repeat. Raises ConfigurationError when the box already belongs to another tenant.
     """
+    from sqlite_utils import Database as UtilsDatabase
+
     with translated():
         cx = connect(path)
         try:
@@ -54,24 +60,43 @@ def migrate(path: Path, *, tenant: str, clock: Clock) -> tuple[str, ...]:
 
 
 def state(path: Path) -> SchemaState:
-    """Read the schema's version. Raises SchemaMismatch when there is no database yet."""
+    """Read the schema's version, and what is pending. Raises SchemaMismatch when there is no database yet."""
+    from sqlite_utils import Database as UtilsDatabase
+
+    with _opened(path) as cx:
+        return _found(cx, tuple(step.name for step in _steps().pending(UtilsDatabase(cx))))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Connection]:
     if not path.is_file():
         raise SchemaMismatch("there is no database yet", hint="run: appliance init")
     with translated():
         cx = connect(path)
         try:
-            pending = tuple(step.name for step in _steps().pending(UtilsDatabase(cx)))
-            if not cx.execute("SELECT 1 FROM sqlite_master WHERE name = 'box'").fetchone():
-                return SchemaState(0, 0, "", pending)
-            row = cx.execute("SELECT schema_version, compatible_from, tenant FROM box").fetchone()
-            return SchemaState(row[0], row[1], row[2], pending) if row else SchemaState(0, 0, "", pending)
+            yield cx
         finally:
             cx.close()
 
 
+def _found(cx: Connection, pending: tuple[str, ...]) -> SchemaState:
+    if not cx.execute("SELECT 1 FROM sqlite_master WHERE name = 'box'").fetchone():
+        return SchemaState(0, 0, "", pending)
+    row = cx.execute("SELECT schema_version, compatible_from, tenant FROM box").fetchone()
+    return SchemaState(row[0], row[1], row[2], pending) if row else SchemaState(0, 0, "", pending)
+
+
+def frozen_state(path: Path) -> tuple[int, int]:
+    """Return version and `compatible_from` of a copy that nobody writes to. Raises ArchiveError."""
+    with frozen(path) as cx:
+        row = cx.execute("SELECT schema_version, compatible_from FROM box").fetchone()
+    return int(row[0]), int(row[1])
+
+
 def check(database: Database, *, tenant: str) -> None:
     """Refuse a database this code cannot serve, politely. Raises SchemaMismatch, ConfigurationError."""
-    found = state(database.path)
+    with _opened(database.path) as cx:
+        found = _found(cx, ())
     if found.version < SCHEMA_VERSION:
         raise SchemaMismatch(
             f"the database has schema {found.version}, this version needs {SCHEMA_VERSION}",
@@ -105,6 +130,8 @@ def _mark(database: UtilsDatabase, tenant: str, now: int) -> None:
 
 
 def _steps() -> Migrations:
+    from sqlite_utils.migrations import Migrations
+
     steps = Migrations("appliance")
     for name, function in STEPS:
         steps(name=name)(function)

@@ -22,8 +22,12 @@ from appliance.archive.spool import Spool, sweep
 from appliance.archive.tenants import Machinery, TenantView, Views, held_tenants
 from appliance.clock import Clock, SystemClock
 from appliance.errors import ConfigurationError
+from appliance.liveness import Liveness
 
 INITIALISING = "initialise.lock"
+# A commit waits for other processes (database.BUSY_SECONDS) and for the disk; after so long it will not come back.
+COMMIT_SECONDS = 180.0
+HOUSEKEEPING_SECONDS = 600.0
 
 
 class Archive(TenantView):
@@ -98,6 +102,11 @@ class Archive(TenantView):
         if housekeeping:
             archive._housekeeper.start()
         return archive
+
+    def live_in(self, liveness: Liveness) -> None:
+        """Let a room watch what works for it here: its commits, and the housekeeping while that is its own."""
+        liveness.watch("commits", COMMIT_SECONDS, self._committer.began)
+        liveness.watch("housekeeping", HOUSEKEEPING_SECONDS, self._housekeeper.began)
 
     def close(self) -> None:
         """Finish what is being committed, give up locks and the spool, close the database."""

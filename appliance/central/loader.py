@@ -63,7 +63,7 @@ class Places:
 class Rules:
     """How it works. `attempts`: how often a row alone may meet an unknown error; `random` is in [0, 1).
 
-    `rest` waits for so many seconds, or less where the end is wished.
+    `rest` waits for so many seconds, or less where the end is wished. `alive` is told before every piece of work.
     """
 
     bounds: Bounds
@@ -71,6 +71,7 @@ class Rules:
     random: Callable[[], float]
     rest: Callable[[float], object]
     attempts: int = 10
+    alive: Callable[[], object] = lambda: None
 
 
 @dataclass(slots=True)
@@ -324,6 +325,7 @@ class Loader:
         work.waits_for = name
         if not self._standing(name).due(self._clock.monotonic()):
             return False
+        self._rules.alive()
         try:
             deed()
         except OBSTACLES as fault:

@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from appliance import lifecycle, logs
 from appliance.central.admission import Admission
@@ -29,6 +30,7 @@ from appliance.clock import SystemClock
 from appliance.config import Settings
 from appliance.kafka_connection.settings import Cluster
 from appliance.kafka_connection.topics import TOPIC_NAMES
+from appliance.liveness import Attentive, Liveness, Wish
 
 ROOM = "loader"
 POLL_SECONDS = 0.5
@@ -36,6 +38,12 @@ PUBLISH_SECONDS = 1.0
 MEASURE_SECONDS = 10.0
 # A batch in hand gets so long after the wish to stop; what is not committed then comes again.
 DRAIN_SECONDS = 30.0
+LOADING = "loading"
+# Between two signs of life the loading thread does one load, whose own limits end it: at most so many statements with
+# PostgreSQL, so many tries with Doris, and never less than this.
+PIECE_SECONDS = 300.0
+STATEMENTS = 10
+LOADS = 4
 EXIT_STOPPED = 0
 # EX_SOFTWARE: something nobody thought of; a fresh process takes over from the committed offsets.
 EXIT_FAILED = 70
@@ -50,42 +58,57 @@ def main(settings: Settings) -> int:
         stop = lifecycle.Stop()
         stack.callback(stop.close)
         stop.install()
-        numbers = LoaderNumbers()
-        places = _places(settings, stop, numbers)
+        numbers, liveness = LoaderNumbers(), Liveness()
+        notices = lifecycle.Notices()
+        stack.callback(notices.close)
+        wish = Attentive(stop, liveness.part(LOADING, _longest_piece(settings)))
+        places = _places(settings, wish, numbers)
         port = settings.central.loader.metrics_port
         if port is not None:
             stack.callback(MetricsDoor(port, numbers).close)
-        loader = Loader(places, _rules(settings, stop), SystemClock(), numbers)
-        return Running(loader, places, numbers, stop, settings).run()
+        loader = Loader(places, _rules(settings, wish), SystemClock(), numbers)
+        return Running(loader, places, numbers, settings, Ending(stop, wish, liveness, notices)).run()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The wish to stop, the same as the loading thread asks for it, whether that thread lives, and whom to tell."""
+
+    stop: lifecycle.Stop
+    wish: Wish
+    liveness: Liveness
+    notices: lifecycle.Notices
 
 
 class Running:
     """One run: a thread that loads, and this one, which tells that it lives."""
 
     def __init__(
-        self, loader: Loader, places: Places, numbers: LoaderNumbers, stop: lifecycle.Stop, settings: Settings
+        self, loader: Loader, places: Places, numbers: LoaderNumbers, settings: Settings, ending: Ending
     ) -> None:
         """Take everything wired."""
         self._loader = loader
         self._places = places
         self._numbers = numbers
-        self._stop = stop
+        self._ending = ending
         self._runtime = settings.runtime_directory
         self._failed = False
 
     def run(self) -> int:
         """Load until the end is wished, or until something unforeseen happens."""
-        log, notices = logs.get_logger(__name__), lifecycle.Notices()
+        log, ending = logs.get_logger(__name__), self._ending
+        notices = ending.notices
         # A daemon: a database that hangs must not keep the process from ending.
         thread = threading.Thread(target=self._serve, name=ROOM, daemon=True)
         thread.start()
         self._publish("ready")
+        notices.status("loading")
         notices.ready()
         log.info("loader ready", topics=sorted(self._places.routes))
-        while not self._stop.wait(PUBLISH_SECONDS):
+        while not ending.stop.wait(PUBLISH_SECONDS):
             self._publish("ready")
-            notices.watchdog()
-        notices.stopping()
+            ending.liveness.feed(notices.watchdog)
+        notices.draining(DRAIN_SECONDS)
         self._publish("draining")
         thread.join(DRAIN_SECONDS)
         lifecycle.withdraw(self._runtime, ROOM)
@@ -99,12 +122,12 @@ class Running:
             logs.get_logger(__name__).error("loader failed", fault=type(error).__name__)
             self._failed = True
         finally:
-            self._stop.set()
+            self._ending.stop.set()
             self._close()
 
     def _load(self) -> None:
         clock, measured = SystemClock(), 0.0
-        while not self._stop.is_set():
+        while not self._ending.wish.is_set():
             self._loader.step(POLL_SECONDS)
             if clock.monotonic() - measured > MEASURE_SECONDS:
                 measured = clock.monotonic()
@@ -122,12 +145,21 @@ class Running:
 
     def _publish(self, state: str) -> None:
         try:
-            lifecycle.publish(self._runtime, ROOM, {"state": state, **self._numbers.snapshot()})
+            lifecycle.publish(
+                self._runtime, ROOM, {"state": state, **self._numbers.snapshot(), **self._ending.liveness.snapshot()}
+            )
         except OSError as error:
             logs.get_logger(__name__).warning("numbers not published", fault=type(error).__name__)
 
 
-def _places(settings: Settings, stop: lifecycle.Stop, numbers: LoaderNumbers) -> Places:
+def _longest_piece(settings: Settings) -> float:
+    """Return how many seconds the loading thread may be at one thing: a load of every statement's full time."""
+    postgres, doris = settings.central.postgres, settings.central.doris
+    relational = postgres.connect_timeout + STATEMENTS * (postgres.statement_timeout + postgres.lock_timeout)
+    return max(PIECE_SECONDS, relational, LOADS * (doris.connect_timeout + doris.load_timeout))
+
+
+def _places(settings: Settings, stop: Wish, numbers: LoaderNumbers) -> Places:
     central, environ = settings.central, os.environ
     loader = central.loader
     cluster = Cluster(**central.kafka.values(environ))
@@ -143,7 +175,7 @@ def _places(settings: Settings, stop: lifecycle.Stop, numbers: LoaderNumbers) ->
     )
 
 
-def _targets(settings: Settings, stop: lifecycle.Stop) -> Mapping[str, Target]:
+def _targets(settings: Settings, stop: Wish) -> Mapping[str, Target]:
     central, environ = settings.central, os.environ
     targets: dict[str, Target] = {"postgres": PostgresTarget(PostgresSettings(**central.postgres.values(environ)))}
     if central.loader.image_store == "doris":
@@ -162,7 +194,7 @@ def _routes(settings: Settings, targets: Mapping[str, Target]) -> dict[str, Rout
     return routes
 
 
-def _rules(settings: Settings, stop: lifecycle.Stop) -> Rules:
+def _rules(settings: Settings, stop: Wish) -> Rules:
     loader = settings.central.loader
     return Rules(
         Bounds(loader.batch_rows, loader.batch_bytes, loader.linger_seconds),
@@ -170,4 +202,5 @@ def _rules(settings: Settings, stop: lifecycle.Stop) -> Rules:
         random.random,
         stop.wait,
         loader.unknown_error_attempts,
+        stop.is_set,
     )

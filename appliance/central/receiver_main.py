@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from appliance import lifecycle, logs
+from appliance import activation, lifecycle, logs
 from appliance.archive.reserve import Reserve
 from appliance.archive.room import Archive
 from appliance.archive.settings import ArchiveSettings
@@ -33,11 +34,14 @@ from appliance.config import Settings, credential
 from appliance.errors import ConfigurationError
 from appliance.http.access_log import AccessLog
 from appliance.http.server import Limits, WebServer
+from appliance.liveness import Liveness
 from appliance.signatures import Signer, load_signer
 
 ROOM = "receiver"
 KEY = "central.receiver"
 PUBLISH_SECONDS = 1.0
+# The loop behind all connections of a door turns about once a second.
+LOOP_SECONDS = 30.0
 DRAIN_SECONDS = 30.0
 EXIT_STOPPED = 0
 # EX_SOFTWARE: the archive failed and only a fresh process may answer success again.
@@ -53,11 +57,16 @@ def main(settings: Settings) -> int:
     signer = _signer(settings)
     stop = lifecycle.Stop()
     stop.install()
-    archive = Archive.open(ArchiveSettings(**settings.archive_values()), ROOM, housekeeping=True)
+    notices = lifecycle.Notices()
     try:
-        return _Receiver(settings, archive, signer, stop).run()
+        notices.opening()
+        archive = Archive.open(ArchiveSettings(**settings.archive_values()), ROOM, housekeeping=True)
+        try:
+            return _Receiver(settings, archive, signer, stop, notices).run()
+        finally:
+            archive.close()
     finally:
-        archive.close()
+        notices.close()
         stop.close()
 
 
@@ -69,10 +78,12 @@ class _Receiver:
     archive: Archive
     signer: Signer
     stop: lifecycle.Stop
+    notices: lifecycle.Notices
+    liveness: Liveness = field(default_factory=Liveness)
 
     def run(self) -> int:
         """Open the doors, serve, end in order."""
-        log, notices, failed = logs.get_logger(__name__), lifecycle.Notices(), threading.Event()
+        log, notices, failed = logs.get_logger(__name__), self.notices, threading.Event()
 
         def archive_failed() -> None:
             failed.set()
@@ -86,16 +97,18 @@ class _Receiver:
             threads.append(importing)
         for thread in threads:
             thread.start()
-        for server in servers:
-            server.start()
+        for number, server in enumerate(servers, 1):
+            server.start(self.liveness.part(f"http loop {number}", LOOP_SECONDS).beat)
+        self.archive.live_in(self.liveness)
         self._publish(servers)
+        notices.status("taking objects from boxes")
         notices.ready()
         receiver = self.settings.central.receiver
         log.info("door open", host=receiver.host, port=servers[0].port, socket=str(receiver.socket or ""))
         while not self.stop.wait(PUBLISH_SECONDS) and all(server.running for server in servers):
             self._publish(servers)
-            notices.watchdog()
-        notices.stopping()
+            self.liveness.feed(notices.watchdog)
+        notices.draining(DRAIN_SECONDS * len(servers))
         drained = [server.stop(DRAIN_SECONDS) for server in servers]
         for thread in threads:
             thread.stop()
@@ -105,7 +118,12 @@ class _Receiver:
 
     def _publish(self, servers: list[WebServer]) -> None:
         connections = sum(server.connections for server in servers)
-        lifecycle.publish(self.settings.runtime_directory, ROOM, {"state": "ready", "connections": connections})
+        numbers = {"state": "ready", "connections": connections, **self.liveness.snapshot()}
+        try:
+            lifecycle.publish(self.settings.runtime_directory, ROOM, numbers)
+        except OSError as error:
+            # A full disk must not close the door: it is the door that says so.
+            logs.get_logger(__name__).warning("numbers not published", reason=error.strerror)
 
     def _services(
         self, archive_failed: Callable[[], None], importing: ReceiptImport | None
@@ -146,10 +164,11 @@ class _Receiver:
                 knows=knows(services.registry, proxied=proxied),
             )
 
-        tcp = Door(app, proxied=False)
+        tcp, proxied = Door(app, proxied=False), Door(app, proxied=True)
+        handed = _handed()
         servers = [WebServer(tcp, receiver.host, receiver.port, limits(proxied=False), KEY)]
-        if receiver.socket is not None:
-            proxied = Door(app, proxied=True)
+        servers += [WebServer.on_listening(proxied, sock, limits(proxied=True)) for sock in handed]
+        if receiver.socket is not None and not handed:
             servers.append(WebServer.on_socket(proxied, receiver.socket, limits(proxied=True), KEY))
         return servers
 
@@ -159,6 +178,19 @@ class _Receiver:
             return None
         source = PostgresReceiptSource(PostgresSettings(**central.postgres.values(os.environ)))
         return ReceiptImport(source, self.archive.receipts, Registry(central.registry), central.receiver.import_seconds)
+
+
+def _handed() -> list[socket.socket]:
+    """Return the sockets for the proxy that the service manager listens on. Raises ConfigurationError for others."""
+    handed = activation.inherited(os.environ)
+    mine = handed.get(ROOM, [])
+    if any(sock.family != socket.AF_UNIX for sock in mine):
+        activation.close(handed)
+        raise ConfigurationError(
+            "the service manager hands over a socket of the network, where anybody could claim to be the proxy",
+            hint="write a path into ListenStream= of dicom-edge-central-receiver.socket",
+        )
+    return mine
 
 
 def _signer(settings: Settings) -> Signer:

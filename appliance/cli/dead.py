@@ -17,6 +17,7 @@ from appliance.cli.installation import Installation, pass_installation
 from appliance.cli.new_file import new_file
 from appliance.cli.outbox import events_argument, sink_option, tell_left_out
 from appliance.cli.output import counted, print_json, print_rows
+from appliance.cli.owner import acting_as_caller
 from appliance.errors import NotFound
 
 
@@ -86,7 +87,8 @@ def export(installation: Installation, path: Path, sink: str) -> None:
     """
     with outbox_of(installation, sink) as archive:
         rows = list(dead_rows(archive, sink))
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with acting_as_caller():
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             for event_id in dict.fromkeys(row["event_id"] for row in rows):
                 file.write(json.dumps(event_facts(archive, event_id), ensure_ascii=False) + "\n")

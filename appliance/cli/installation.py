@@ -14,8 +14,10 @@ from pathlib import Path
 import click
 
 from appliance.archive.files import DIRECTORY_MODE
+from appliance.archive.restoration import refuse_half_restored
 from appliance.archive.room import Archive
 from appliance.archive.settings import ArchiveSettings
+from appliance.cli.owner import acting_for
 from appliance.config import Loaded, Settings, load
 from appliance.errors import ArchiveFailed, ConfigurationError, SchemaMismatch
 
@@ -78,11 +80,13 @@ class Installation:
     def initialise(self) -> None:
         """Make or complete home, file store and database; safe to repeat. Raises ConfigurationError, ArchiveError."""
         self.make_home()
-        with usable(self.settings.home):
+        refuse_half_restored(self.settings.home)
+        with usable(self.settings.home), acting_for(self.settings.home):
             Archive.initialise(self.layout)
 
     def require_database(self) -> None:
         """Raise SchemaMismatch that names the home when it holds no database."""
+        refuse_half_restored(self.settings.home)
         if not self.layout.database.is_file():
             init = shlex.join(["appliance", *self.command("init")])
             raise SchemaMismatch(
@@ -91,13 +95,17 @@ class Installation:
 
     @contextmanager
     def archive(self, *, writes_much: bool = False) -> Iterator[Archive]:
-        """The archive as `--tenant` has it, open for one command. Raises SchemaMismatch when it was not initialised."""
+        """The archive as `--tenant` has it, open for one command, which root runs as the owner of the home meanwhile.
+
+        Raises SchemaMismatch when it was not initialised.
+        """
         self.require_database()
-        archive = Archive.open(self.layout, "cli", housekeeping=writes_much, tenant=self.tenant)
-        try:
-            yield archive
-        finally:
-            archive.close()
+        with acting_for(self.settings.home):
+            archive = Archive.open(self.layout, "cli", housekeeping=writes_much, tenant=self.tenant)
+            try:
+                yield archive
+            finally:
+                archive.close()
 
     def command(self, verb: str) -> list[str]:
         """Arguments after `python -m appliance` that run `verb` on this same installation."""

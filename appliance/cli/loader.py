@@ -6,6 +6,7 @@ import click
 
 from appliance.cli.death import SUPERVISOR_VARIABLE, leave_with_supervisor
 from appliance.cli.installation import Installation, pass_installation
+from appliance.cli.owner import become_owner
 from appliance.errors import ConfigurationError
 from appliance.lifecycle import sole_process
 
@@ -25,6 +26,7 @@ def loader(ctx: click.Context, installation: Installation) -> None:
     except OSError as error:
         message = f"the home {home} cannot be made: {error.strerror}"
         raise ConfigurationError(message, hint="make it, or name another by --home") from None
+    become_owner(home)
     with sole_process(home, str(ctx.info_name)):
         code = main(installation.settings)
     ctx.exit(code)

@@ -2,67 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 
 from appliance import __version__
-from appliance.cli.callers import callers
-from appliance.cli.central import central
-from appliance.cli.config import config
-from appliance.cli.conflict import conflict
-from appliance.cli.custody import custody
-from appliance.cli.database import db
-from appliance.cli.dead import dead
-from appliance.cli.delete import delete, undelete
 from appliance.cli.exit_codes import epilogue
-from appliance.cli.fsck import fsck
 from appliance.cli.group import Verbs
-from appliance.cli.importing import import_
-from appliance.cli.init import init
 from appliance.cli.installation import Installation
-from appliance.cli.monitor import monitor
-from appliance.cli.outbox import outbox
-from appliance.cli.quarantine import quarantine
-from appliance.cli.retention import retention, study
-from appliance.cli.rooms import scp, web
-from appliance.cli.run import run
-from appliance.cli.sample import sample
-from appliance.cli.status import status
-from appliance.cli.sync import sync
-from appliance.cli.token import token
-from appliance.cli.transcode import transcode
-from appliance.cli.user import user
+from appliance.cli.lazy_verbs import LazyVerbs
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
-VERBS: tuple[click.Command, ...] = (
-    init,
-    run,
-    scp,
-    web,
-    sync,
-    monitor,
-    central,
-    status,
-    import_,
-    transcode,
-    outbox,
-    dead,
-    conflict,
-    retention,
-    study,
-    custody,
-    delete,
-    undelete,
-    quarantine,
-    callers,
-    user,
-    token,
-    fsck,
-    db,
-    config,
-    sample,
-)
+# name -> module:command
+VERBS: Mapping[str, str] = MappingProxyType({
+    "init": "appliance.cli.init:init",
+    "run": "appliance.cli.run:run",
+    "scp": "appliance.cli.rooms:scp",
+    "web": "appliance.cli.rooms:web",
+    "codec": "appliance.cli.codec:codec",
+    "sync": "appliance.cli.sync:sync",
+    "monitor": "appliance.cli.monitor:monitor",
+    "central": "appliance.cli.central:central",
+    "status": "appliance.cli.status:status",
+    "doctor": "appliance.cli.doctor:doctor",
+    "selftest": "appliance.cli.selftest:selftest",
+    "import": "appliance.cli.importing:import_",
+    "transcode": "appliance.cli.transcode:transcode",
+    "outbox": "appliance.cli.outbox:outbox",
+    "dead": "appliance.cli.dead:dead",
+    "conflict": "appliance.cli.conflict:conflict",
+    "retention": "appliance.cli.retention:retention",
+    "study": "appliance.cli.retention:study",
+    "custody": "appliance.cli.custody:custody",
+    "delete": "appliance.cli.delete:delete",
+    "undelete": "appliance.cli.delete:undelete",
+    "quarantine": "appliance.cli.quarantine:quarantine",
+    "callers": "appliance.cli.callers:callers",
+    "user": "appliance.cli.user:user",
+    "token": "appliance.cli.token:token",
+    "backup": "appliance.cli.backup:backup",
+    "restore": "appliance.cli.backup:restore",
+    "support-bundle": "appliance.cli.support_bundle:support_bundle",
+    "fsck": "appliance.cli.fsck:fsck",
+    "db": "appliance.cli.database:db",
+    "config": "appliance.cli.config:config",
+    "sample": "appliance.cli.sample:sample",
+})  # fmt: skip
 
 
 @click.group(cls=Verbs, epilog=epilogue(), context_settings=CONTEXT)
@@ -84,5 +71,4 @@ def cli(ctx: click.Context, config: Path | None, home: Path | None, tenant: str)
     ctx.obj = Installation.chosen(config, home, tenant)
 
 
-for _verb in VERBS:
-    cli.add_command(_verb)
+cli.commands = LazyVerbs(VERBS)

@@ -9,6 +9,7 @@ import click
 from appliance.cli.installation import Installation, pass_installation
 from appliance.cli.new_file import new_file
 from appliance.cli.output import print_facts, print_rows, timed
+from appliance.cli.owner import acting_as_caller
 
 COLUMNS = ("id", "received_at", "source_ae", "source_address", "size", "reason")
 
@@ -46,6 +47,6 @@ def show(installation: Installation, entry_id: int, as_json: bool) -> None:
 @pass_installation
 def export(installation: Installation, entry_id: int, path: Path) -> None:
     """Write one quarantined object to the new file PATH: our file header (group 2), then the bytes as they came."""
-    with installation.archive() as archive:
+    with installation.archive() as archive, acting_as_caller():
         archive.quarantine.export(entry_id, path)
     click.echo(f"Exported to {path}")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import faulthandler
+import sys
 from collections.abc import Callable
 
 import click
 
 from appliance.cli.death import SUPERVISOR_VARIABLE, leave_with_supervisor
 from appliance.cli.installation import Installation, pass_installation
+from appliance.cli.owner import become_owner
 from appliance.config import Settings
 from appliance.lifecycle import sole_process
 
@@ -34,8 +37,12 @@ def web(ctx: click.Context, installation: Installation) -> None:
 
 def enter(ctx: click.Context, main: Callable[[Settings], int], installation: Installation) -> None:
     """Run a room's main, the only one of its home, and pass its exit code on. Raises AlreadyRunning."""
+    # The watchdog's SIGABRT then leaves in the log where each thread was: files and lines, no values.
+    if sys.__stderr__ is not None:  # the process's own, whoever has taken sys.stderr over
+        faulthandler.enable(sys.__stderr__)
     leave_with_supervisor(installation.environ.get(SUPERVISOR_VARIABLE, ""))
     installation.require_database()
+    become_owner(installation.settings.home)
     with sole_process(installation.settings.home, str(ctx.info_name)):
         code = main(installation.settings)
     ctx.exit(code)

@@ -16,8 +16,10 @@ from types import FrameType
 import click
 
 from appliance.cli import sample as samples
+from appliance.cli.codec import ROOM as CODEC
 from appliance.cli.exit_codes import ExitCode
 from appliance.cli.installation import Installation, pass_installation
+from appliance.cli.owner import become_owner
 from appliance.cli.status import ROOMS, living
 from appliance.cli.supervisor import Plan, Supervisor
 from appliance.clock import SystemClock
@@ -29,6 +31,7 @@ TICK_SECONDS = 0.2
 WEB_GRACE = 35.0
 SYNC_GRACE = 30.0
 MONITOR_GRACE = 10.0
+CODEC_GRACE = 10.0
 SPARE_SECONDS = 5.0
 LEFTOVER_SECONDS = 3.0
 LOGIN_VARIABLE = "APPLIANCE__WEB__LOGIN"
@@ -58,6 +61,7 @@ def run(ctx: click.Context, installation: Installation, with_sample: bool) -> No
     interrupts = Interrupts()
     interrupts.install()
     installation.make_home()
+    become_owner(installation.settings.home)
     with sole_process(installation.settings.home, "run"):
         check_unserved(installation.settings.home, lambda: interrupts.count > 0)
         installation.initialise()
@@ -101,15 +105,18 @@ def supervise(installation: Installation, interrupts: Interrupts, with_sample: b
 def open_door(installation: Installation) -> dict[str, str]:
     """Return the variables that spare a first look on this very machine the login, unless that was configured."""
     settings, origins = installation.settings, installation.loaded.origins
-    return {LOGIN_VARIABLE: "open"} if "web.login" not in origins and settings.web.is_loopback else {}
+    here = settings.web.is_loopback and settings.web.socket is None
+    return {LOGIN_VARIABLE: "open"} if "web.login" not in origins and here else {}
 
 
 def plans(installation: Installation) -> list[Plan]:
     """The rooms in the order they are started and stopped, with their seconds to drain.
 
-    The monitor is the first, so that it can say "starting" and "stopping"; without a broker there is none.
+    The monitor is the first, so that it can say "starting" and "stopping"; without a broker there is none, and
+    without a `codec.socket` no codec.
     """
     graces = {MONITOR: MONITOR_GRACE} if installation.settings.mqtt.host else {}
+    graces |= {CODEC: CODEC_GRACE} if installation.settings.codec.socket else {}
     graces |= {
         "scp": installation.settings.scp.drain_timeout + SPARE_SECONDS,
         "web": WEB_GRACE,

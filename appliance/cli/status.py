@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from appliance import __version__
+from appliance.archive.backup_record import age_seconds, read_record
 from appliance.archive.confirmations import SinkProofs
 from appliance.archive.intake import evictable_bytes, hours_left
 from appliance.archive.outbox_desk import SinkStats
@@ -56,6 +57,7 @@ def gather(archive: Archive, runtime: Path) -> dict[str, Any]:
         "disk": disk_facts(disk, archive, rooms),
         "sinks": {name: sink_facts(numbers) for name, numbers in archive.outbox.stats().items()},
         "custody": custody_facts(archive),
+        "backup": backup_facts(archive),
         "last_store": moment(counts.last_store),
         "rooms": rooms,
     }
@@ -70,6 +72,18 @@ def disk_facts(disk: Disk, archive: Archive, rooms: Mapping[str, Mapping[str, An
         "evictable_bytes": evictable,
         "intake_bytes_per_second": rate,
         "outage_hours": hours_left(disk, rate, evictable),
+    }
+
+
+def backup_facts(archive: Archive) -> dict[str, Any]:
+    """When the newest backup without faults was begun, and how the last one ended; all None before the first."""
+    record, now = read_record(archive.settings.home), archive.clock.now()
+    age = age_seconds(record, now)
+    return {
+        "good_at": None if record is None else moment(record.good_at),
+        "age_seconds": None if age is None else round(age, 1),
+        "last": None if record is None else record.path,
+        "faults": None if record is None else record.faults,
     }
 
 
@@ -150,6 +164,7 @@ def print_status(facts: Mapping[str, Any]) -> None:
             "evictable": size(disk["evictable_bytes"]),
             "outage_hours": disk["outage_hours"],
             "last_store": facts["last_store"],
+            "last_good_backup": facts["backup"]["good_at"],
         },
         as_json=False,
     )

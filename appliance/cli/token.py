@@ -6,7 +6,7 @@ import re
 
 import click
 
-from appliance.access.roles import Role
+from appliance.access.roles import OF_TOKENS, Role
 from appliance.cli.installation import Installation, pass_installation
 from appliance.cli.output import print_json, print_rows, timed
 from appliance.cli.user import book_of
@@ -35,7 +35,7 @@ def token() -> None:
 
 @token.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice([role.value for role in Role]), required=True, help="What it may do.")
+@click.option("--role", type=click.Choice([role.value for role in OF_TOKENS]), required=True, help="What it may do.")
 @click.option("--expires", "seconds", default="90d", show_default=True, callback=lifetime, help="90d, 12h or never.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @pass_installation

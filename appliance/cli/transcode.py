@@ -16,9 +16,9 @@ from appliance.cli.exit_codes import ExitCode
 from appliance.cli.installation import Installation, pass_installation
 from appliance.cli.output import counted, print_json, print_rows
 from appliance.codec.cache import FrameCache
+from appliance.codec.decoding import decoding
 from appliance.codec.faults import CodecFault
 from appliance.codec.limits import Limits
-from appliance.codec.pool import Pool
 from appliance.errors import ConfigurationError, NotFound
 
 if TYPE_CHECKING:
@@ -75,11 +75,11 @@ def transcode(ctx: click.Context, installation: Installation, study: str, everyt
 
 @contextmanager
 def frames_of(installation: Installation, archive: Archive) -> Iterator[PreparedFrames]:
-    """The frames of a box, decoded by children of this very process."""
+    """The frames of a box, decoded by the codec service, or without one by children of this very process."""
     from appliance.web.prepared_frames import PreparedFrames
 
     settings = installation.settings
-    pool = Pool(Limits(**settings.codec.model_dump(exclude={"cache_bytes"})))
+    pool = decoding(Limits(**settings.codec.limits()), settings.codec.socket)
     cache = FrameCache(settings.home / "cache" / "frames", settings.codec.cache_bytes)
     try:
         yield PreparedFrames(pool, cache, archive.transcodes, archive.numbers.disk)

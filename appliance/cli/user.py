@@ -14,6 +14,7 @@ from appliance.access.roles import PERSONAL, Role
 from appliance.access.setup import VALID_HOURS
 from appliance.cli.installation import Installation, pass_installation, usable
 from appliance.cli.output import print_json, print_rows, timed
+from appliance.cli.owner import acting_for
 from appliance.cli.secret import password_file_option, read_password
 
 COLUMNS = ("name", "role", "enabled", "login_at", "changed_at")
@@ -26,7 +27,7 @@ def book_of(installation: Installation) -> Iterator[Book]:
     installation.require_database()
     home = installation.settings.home
     try:
-        with usable(home), Book(home) as book:
+        with usable(home), acting_for(home), Book(home) as book:
             yield book
     except (Unfit, NameTaken) as refusal:
         raise click.UsageError(refusal.message) from None
@@ -37,7 +38,7 @@ def setup_lines(installation: Installation, book: Book) -> list[str]:
     web = installation.settings.web
     return [
         f"Set-up code: {book.setup.make()}",
-        f"It makes the first administrator, once, within {VALID_HOURS} hours: http://{web.host}:{web.port}/setup",
+        f"It makes the first administrator, once, within {VALID_HOURS} hours: {web.address}/setup",
     ]
 
 

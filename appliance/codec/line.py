@@ -9,17 +9,23 @@ from typing import Any, Final
 
 from appliance.codec.faults import CodecBusy
 from appliance.codec.outcome import Outcome
-from appliance.codec.source import Source
+from appliance.codec.source import Handed, Source
 
 Sink = Callable[[bytes], object]
 CLOSED: Final = "the decoders are being shut down"
 
 
 class Task:
-    """One piece of work and what becomes of it. The line's own lock guards `begun`."""
+    """One piece of work and what becomes of it. The line's own lock guards `begun`, the pool's `abandoned`."""
 
     def __init__(
-        self, operation: str, source: Source, arguments: Mapping[str, Any], sink: Sink | None, *, background: bool
+        self,
+        operation: str,
+        source: Source | Handed,
+        arguments: Mapping[str, Any],
+        sink: Sink | None,
+        *,
+        background: bool,
     ) -> None:
         """`sink` takes the result's bytes as they come; without one they are gathered."""
         self.operation = operation
@@ -28,6 +34,7 @@ class Task:
         self.sink = sink
         self.background = background
         self.begun = False
+        self.abandoned = False
         self._done = threading.Event()
         self._outcome: Outcome | None = None
         self._fault: BaseException | None = None

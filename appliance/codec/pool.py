@@ -7,19 +7,21 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
+from appliance.codec.answer import SinkFailed
 from appliance.codec.faults import CodecBusy, CodecFault, Kind
 from appliance.codec.limits import Limits
 from appliance.codec.line import CLOSED, Line, Sink, Task
 from appliance.codec.outcome import Outcome
 from appliance.codec.source import Source
 from appliance.codec.strikes import Strikes
-from appliance.codec.worker import SinkFailed, Worker
+from appliance.codec.worker import Worker
 
 __all__ = ["Limits", "Observer", "Outcome", "Pool"]
 
 CHILD: Final = "appliance.codec.child"
 # After these the child is sound and goes on.
 HARMLESS: Final = frozenset({Kind.REFUSED, Kind.ABSENT})
+ABANDONED: Final = "abandoned"
 NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -30,7 +32,7 @@ class Observer(Protocol):
         """One task ended; `result` is "done" or a Kind's value, `seconds` since it was asked for."""
 
     def child_ended(self, reason: str) -> None:
-        """One child was ended; `reason` is "recycled", "idle", "closed" or a Kind's value."""
+        """One child was ended; `reason` is "recycled", "idle", "closed", "abandoned" or a Kind's value."""
 
 
 class Pool:
@@ -46,6 +48,7 @@ class Pool:
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._workers: dict[int, Worker] = {}
+        self._tasks: dict[int, tuple[Task, float]] = {}
 
     def run(
         self,
@@ -62,16 +65,29 @@ class Pool:
         what it was given is worth nothing. `background` tasks stand behind all others. Raises CodecFault,
         and OSError when the source's file cannot be opened.
         """
+        return self.perform(Task(operation, source, arguments, sink, background=background))
+
+    def perform(self, task: Task) -> Outcome:
+        """Do a task that is there already; otherwise like `run`."""
         begun = time.monotonic()
-        task = Task(operation, source, arguments, sink, background=background)
         try:
             self._strikes.check(task)
             outcome = self._run(task)
         except CodecFault as fault:
-            self._observe(operation, fault.kind.value, begun)
+            self._observe(task.operation, fault.kind.value, begun)
             raise
-        self._observe(operation, "done", begun)
+        self._observe(task.operation, "done", begun)
         return outcome
+
+    def abandon(self, task: Task) -> None:
+        """Say that nobody wants a task's result any more: it leaves the line, or its child is ended. Safe to repeat."""
+        with self._lock:
+            task.abandoned = True
+            for number, (current, _) in self._tasks.items():
+                if current is task and number in self._workers:
+                    self._workers[number].kill()
+        if self._line.withdraw(task):
+            task.fail(CodecBusy())
 
     def pids(self) -> list[int]:
         """The process ids of the children that live now."""
@@ -82,6 +98,11 @@ class Pool:
     def waiting(self) -> int:
         """How many tasks stand in line."""
         return len(self._line)
+
+    def began(self) -> float | None:
+        """When the task that has been worked on for longest was begun (time.monotonic); None without any."""
+        with self._lock:
+            return min((at for _, at in self._tasks.values()), default=None)
 
     def close(self) -> None:
         """End every child, whatever it does; tasks under way and in line fail as BUSY. Safe to repeat."""
@@ -121,6 +142,7 @@ class Pool:
             if task is None:
                 worker = self._dropped(number, worker, "closed" if self._line.closed() else "idle")
                 continue
+            self._begin(number, task)
             try:
                 worker = self._work(number, worker, task)
             except BaseException as error:  # boundary: the caller gets it, the worker's thread goes on
@@ -128,6 +150,8 @@ class Pool:
                 worker = self._dropped(number, self._workers.get(number), "recycled")
             finally:
                 self._line.finish(task)
+            if self._ended_abandoned(number):
+                worker = self._dropped(number, worker, ABANDONED)
         self._dropped(number, worker, "closed")
 
     def _work(self, number: int, worker: Worker | None, task: Task) -> Worker | None:
@@ -137,11 +161,14 @@ class Pool:
                 worker = self._dropped(number, worker, Kind.CRASHED.value)
             if worker is None:
                 worker = self._take_on(number)
+            if task.abandoned:
+                raise CodecBusy
             outcome = worker.work(task)
         except CodecFault as fault:
-            self._strikes.note(task, fault)
-            if fault.kind not in HARMLESS:
-                worker = self._dropped(number, worker, fault.kind.value)
+            if not task.abandoned:
+                self._strikes.note(task, fault)
+                if fault.kind not in HARMLESS:
+                    worker = self._dropped(number, worker, fault.kind.value)
             task.fail(CodecBusy(CLOSED) if self._line.closed() else fault)
             return worker
         except SinkFailed as failed:
@@ -155,6 +182,15 @@ class Pool:
             worker = self._dropped(number, worker, "recycled")
         task.succeed(outcome)
         return worker
+
+    def _begin(self, number: int, task: Task) -> None:
+        with self._lock:
+            self._tasks[number] = task, time.monotonic()
+
+    def _ended_abandoned(self, number: int) -> bool:
+        """Say whether the child may have been killed for the sake of the task that has ended now."""
+        with self._lock:
+            return self._tasks.pop(number)[0].abandoned
 
     def _take_on(self, number: int) -> Worker:
         worker = Worker(self._module, self.limits)

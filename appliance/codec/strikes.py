@@ -16,7 +16,7 @@ PATIENCE: Final = 2
 FORGOTTEN_AFTER: Final = 600.0
 MOST: Final = 4096
 
-# Where the data set is, the operation, the frame; and the arguments where they are to blame.
+# Which file, where the data set is, the operation, the frame; and the arguments where they are to blame.
 Key = tuple[str, int, str, Any, str]
 
 
@@ -57,4 +57,4 @@ class Strikes:
 def _key(task: Task, kind: Kind) -> Key:
     # Another window does not cure a frame that hangs; a smaller picture may well fit.
     arguments = json.dumps(task.arguments, sort_keys=True) if kind is Kind.TOO_LARGE else ""
-    return str(task.source.path), task.source.offset, task.operation, task.arguments.get("frame"), arguments
+    return task.source.name, task.source.offset, task.operation, task.arguments.get("frame"), arguments

@@ -1,4 +1,4 @@
-"""What pool and child say to each other: messages over a socket pair, each with its kind and its length."""
+"""What pool and child, and service and caller, say to each other: messages over a socket, each with kind and length."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ HEAD: Final = struct.Struct("<cI")
 # A child is not believed about lengths: no message may be longer.
 LONGEST: Final = 16 << 20
 PIECE: Final = 4 << 20
+SMALL: Final = 16 << 10
 
 READY: Final = b"R"
 TASK: Final = b"Q"
 DATA: Final = b"D"
 FACTS: Final = b"F"
 FAULT: Final = b"E"
+# Of the service alone: it is there and at work; how many children it has ended so far.
+WAITING: Final = b"W"
+TALLY: Final = b"N"
 
 
 class Garbled(Exception):
@@ -27,15 +31,16 @@ class Garbled(Exception):
 
 
 class Wire:
-    """One end of the socket pair. Not for several threads at once.
+    """One end of the connection. Not for several threads at once.
 
     Everything raises EOFError (or another OSError) when the other side has gone, and TimeoutError once
     `deadline`, a time of time.monotonic, has passed.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
-        """Speak through `connection`, which `close` closes."""
+    def __init__(self, connection: socket.socket, longest: int = LONGEST) -> None:
+        """Speak through `connection`, which `close` closes; take no message longer than `longest` bytes."""
         self._connection = connection
+        self._longest = longest
         self.deadline: float | None = None
 
     def close(self) -> None:
@@ -45,7 +50,11 @@ class Wire:
     def send(self, kind: bytes, payload: bytes | memoryview) -> None:
         """Send one message of at most LONGEST bytes."""
         self._hurry()
-        self._connection.sendall(HEAD.pack(kind, len(payload)))
+        head = HEAD.pack(kind, len(payload))
+        if len(payload) <= SMALL:  # in one piece, so that the other side is woken once
+            self._connection.sendall(head + payload)
+            return
+        self._connection.sendall(head)
         self._connection.sendall(payload)
 
     def send_document(self, kind: bytes, document: Mapping[str, Any]) -> None:
@@ -62,9 +71,9 @@ class Wire:
         """Send a task with the open file it is about."""
         payload = json.dumps(document, ensure_ascii=True).encode()
         self._hurry()
-        head = HEAD.pack(TASK, len(payload))
-        socket.send_fds(self._connection, [head], [descriptor])
-        self._connection.sendall(payload)
+        message = HEAD.pack(TASK, len(payload)) + payload
+        sent = socket.send_fds(self._connection, [message], [descriptor])
+        self._connection.sendall(message[sent:])
 
     def receive(self) -> tuple[bytes, bytes]:
         """Return the next message's kind and payload. Raises Garbled."""
@@ -73,7 +82,7 @@ class Wire:
     def receive_task(self) -> tuple[dict[str, Any], int]:
         """Return the next task and a descriptor that the caller closes. Raises Garbled."""
         self._hurry()
-        head, descriptors, _, _ = socket.recv_fds(self._connection, HEAD.size, 1)
+        head, descriptors, _, _ = socket.recv_fds(self._connection, HEAD.size, 1, socket.MSG_CMSG_CLOEXEC)
         try:
             if not head:
                 raise EOFError
@@ -88,7 +97,7 @@ class Wire:
 
     def _message(self, head: bytes) -> tuple[bytes, bytes]:
         kind, length = HEAD.unpack(head)
-        if length > LONGEST:
+        if length > self._longest:
             raise Garbled
         return kind, self._exactly(length)
 

@@ -11,13 +11,15 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from appliance.codec.answer import receive_outcome
 from appliance.codec.faults import CodecFault, Kind
 from appliance.codec.limits import Limits
 from appliance.codec.line import Task
 from appliance.codec.outcome import Outcome
-from appliance.codec.wire import DATA, FACTS, FAULT, READY, Garbled, Wire, document_of
+from appliance.codec.request import document_of_task
+from appliance.codec.wire import READY, Garbled, Wire
 
 ROOT: Final = Path(__file__).parents[2]
 # No user site, no current directory, no byte code written, no warnings (they may quote the object).
@@ -31,14 +33,6 @@ ENVIRONMENT: Final = {
     "MALLOC_ARENA_MAX": "1",
 }
 KILLED_WITHIN: Final = 10.0
-
-
-class SinkFailed(Exception):
-    """The caller's sink raised `error`: the child is in the middle of an answer."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
-        self.error = error
 
 
 class Worker:
@@ -96,45 +90,18 @@ class Worker:
 
         Raises CodecFault, OSError when the file cannot be opened, and SinkFailed, after which it must, too.
         """
-        descriptor = os.open(task.source.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = task.source.open()
         try:
             self.tasks += 1
             self._wire.deadline = time.monotonic() + self._limits.deadline_seconds
-            self._wire.send_task(_document(task), descriptor)
-            return self._answer(task)
+            self._wire.send_task(document_of_task(task), descriptor)
+            return receive_outcome(self._wire.receive, task, self._limits.output_bytes)
         except TimeoutError:
             raise CodecFault(Kind.TIMED_OUT) from None
         except (OSError, EOFError, Garbled):
             raise CodecFault(Kind.CRASHED) from None
         finally:
             os.close(descriptor)
-
-    def _answer(self, task: Task) -> Outcome:
-        pieces: list[bytes] = []
-        total = 0
-        while True:
-            kind, payload = self._wire.receive()
-            if kind == DATA:
-                total += len(payload)
-                if total > self._limits.output_bytes:
-                    raise CodecFault(Kind.TOO_LARGE)
-                _hand_over(payload, task, pieces)
-            elif kind == FACTS:
-                return Outcome(document_of(payload), pieces[0] if len(pieces) == 1 else b"".join(pieces))
-            elif kind == FAULT:
-                raise _fault(document_of(payload))
-            else:
-                raise Garbled
-
-
-def _hand_over(payload: bytes, task: Task, pieces: list[bytes]) -> None:
-    if task.sink is None:
-        pieces.append(payload)
-        return
-    try:
-        task.sink(payload)
-    except Exception as error:  # boundary: the sink is the caller's, and so is its error
-        raise SinkFailed(error) from error
 
 
 def _start(module: str, theirs: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
@@ -154,26 +121,3 @@ def _start(module: str, theirs: socket.socket, limits: Limits) -> subprocess.Pop
         close_fds=True,
         start_new_session=True,
     )
-
-
-def _document(task: Task) -> dict[str, Any]:
-    source = task.source
-    return {
-        "operation": task.operation,
-        "arguments": task.arguments,
-        "offset": source.offset,
-        "length": source.length,
-        "transfer_syntax_uid": source.transfer_syntax_uid,
-        "assumed_charset": source.assumed_charset,
-    }
-
-
-def _fault(document: dict[str, Any]) -> CodecFault:
-    try:
-        kind = Kind(document["kind"])
-        reason = document["reason"]
-    except (KeyError, ValueError):
-        raise Garbled from None
-    if not isinstance(reason, str) or not reason.isprintable() or len(reason) > 200:
-        raise Garbled
-    return CodecFault(kind, reason)

@@ -12,9 +12,9 @@ from appliance.config.settings import (
     Settings,
     SiteSection,
     SyncSection,
-    WebSection,
 )
 from appliance.config.sinks import CommonEntry, DirectoryEntry, KafkaEntry, MemoryEntry, SinkEntry, StowEntry
+from appliance.config.web import WebSection
 
 __all__ = [
     "DEFAULT_PATH",

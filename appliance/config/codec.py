@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from pydantic import Field
 
-from appliance.config.kinds import GIB, MIB, Count, Seconds, Size
+from appliance.config.kinds import GIB, MIB, Count, Seconds, Size, SocketPath
 from appliance.config.section import Section
+
+_BESIDES: Final = frozenset({"cache_bytes", "socket", "idle_exit_seconds"})
 
 
 class CodecSection(Section):
@@ -28,3 +32,13 @@ class CodecSection(Section):
 
     cache_bytes: Size = 2 * GIB
     """Most bytes of decoded frames kept below `cache/frames` of the home; 0 keeps none and prepares none."""
+
+    socket: SocketPath | None = None
+    """Socket of the codec service (`appliance codec`); unset means that each room decodes in children of its own."""
+
+    idle_exit_seconds: Seconds = 300.0
+    """Seconds without a request after which a codec service that systemd's socket has started ends."""
+
+    def limits(self) -> dict[str, Any]:
+        """Return what decoding may cost, by name; the codec reads no configuration itself."""
+        return self.model_dump(exclude=set(_BESIDES))

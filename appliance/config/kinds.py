@@ -51,6 +51,13 @@ def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
 
+def _bindable(path: Path) -> Path:
+    # unix(7): sun_path has 108 bytes, the last of them a zero.
+    if len(bytes(path)) > 107:
+        raise ValueError("the path of a socket has at most 107 bytes")
+    return path
+
+
 def _timezone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -153,6 +160,7 @@ def _fingerprint(text: str) -> str:
 
 
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+SocketPath = Annotated[Path, AfterValidator(_absolute), AfterValidator(_bindable)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 AeTitle = Annotated[str, AfterValidator(_ae_title)]

@@ -15,8 +15,12 @@ from pydantic_settings import EnvSettingsSource
 from appliance.config.problems import Mistaken, Problem, known_names, problems_of
 from appliance.config.settings import ENV_DELIMITER, ENV_PREFIX, Settings
 from appliance.errors import ConfigurationError
+from appliance.places import CONFIGURATION, HOME, VENDOR
 
-DEFAULT_PATH = Path("/etc/dicom-edge-appliance/appliance.toml")
+DEFAULT_PATH = CONFIGURATION
+HOME_VARIABLE = f"{ENV_PREFIX}HOME"
+PARTS = "conf.d"
+NONE: Mapping[Path, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +31,20 @@ class Loaded:
     origins: dict[str, str]
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
-    """Read `path` (default: DEFAULT_PATH), conf.d/*.toml beside it, and the environment.
+def load(
+    path: Path | None, environ: Mapping[str, str], *, vendor: Path | None = None, instead: Mapping[Path, str] = NONE
+) -> Loaded:
+    """Read the package's own layer, `path` (default: DEFAULT_PATH), conf.d/*.toml beside it, and the environment.
 
     Later sources win, key by key; tables are merged by name, lists replaced. A missing
-    default file is no error, a missing `path` is. Raises ConfigurationError that names every mistake.
+    default file is no error, a missing `path` is. `vendor` names the package's layer; without it that is the
+    installed one, for the installed box alone: where no other `path` or home was named. `instead` has texts that are
+    read in place of files, which need not be there: what a file would mean before it is written. Raises
+    ConfigurationError that names every mistake.
     """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for origin, tree in _sources(path, environ):
+    for origin, tree in _sources(path, environ, vendor or _installed_layer(path, environ), instead):
         _lay_over(values, tree)
         origins.update(_origins(tree, origin))
     try:
@@ -83,19 +92,30 @@ class Environment(EnvSettingsSource):
             return value
 
 
-def _sources(path: Path | None, environ: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _installed_layer(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The package's layer, unless somebody works on another installation than the package's."""
+    elsewhere = path is not None or environ.get(HOME_VARIABLE, str(HOME)) != str(HOME)
+    return None if elsewhere else VENDOR
+
+
+def _sources(
+    path: Path | None, environ: Mapping[str, str], vendor: Path | None, instead: Mapping[Path, str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    if vendor is not None and vendor.exists():
+        yield str(vendor), _read_toml(vendor, instead)
     main = path or DEFAULT_PATH
     if path is not None or main.exists():
-        yield str(main), _read_toml(main)
-    for part in sorted(main.parent.glob("conf.d/*.toml")):
-        yield str(part), _read_toml(part)
+        yield str(main), _read_toml(main, instead)
+    beside = [part for part in instead if part.parent == main.parent / PARTS]
+    for part in sorted({*main.parent.glob(f"{PARTS}/*.toml"), *beside}):
+        yield str(part), _read_toml(part, instead)
     _refuse_unknown_variables(environ)
     yield "environment", Environment(environ)()
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path, instead: Mapping[Path, str]) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(instead[path] if path in instead else path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(
             f"{path} cannot be read: {error.strerror}", hint="Create the file, or name another by --config."

@@ -6,10 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from appliance.config.kinds import Count, Name, Seconds
+from appliance.config.kinds import Count, Name
 from appliance.config.section import Section
 
 AgeInDays = Annotated[float, Field(gt=0, le=36500, allow_inf_nan=False)]
+Interval = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
 Days = Annotated[float, Field(ge=0, le=36500, allow_inf_nan=False)]
 POLICY = ("max_bytes", "min_free_bytes", "max_age_days", "keep_days")
 
@@ -29,8 +30,8 @@ class RetentionSection(Section):
     keep_days: Days = 1.0
     """Days in which no object is evicted after its arrival, whatever the other limits say."""
 
-    interval_seconds: Seconds = 300.0
-    """Seconds between two looks at the limits."""
+    interval_seconds: Interval = 300.0
+    """Seconds between two looks at the limits. 0: sync only looks, and a timer evicts (`appliance retention run`)."""
 
     recall_from: Name | None = None
     """Sink of kind `stow` that evicted objects are fetched back from when somebody opens them; unset: not at all."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from appliance.config.backup import BackupSection
 from appliance.config.central import CentralSection
 from appliance.config.codec import CodecSection
 from appliance.config.kinds import (
@@ -35,6 +35,7 @@ from appliance.config.retention import POLICY, RetentionSection
 from appliance.config.routing import route
 from appliance.config.section import Section
 from appliance.config.sinks import DirectoryEntry, KafkaEntry, SinkEntry, StowEntry
+from appliance.config.web import WebSection
 from appliance.model.retention import RetentionPolicy
 
 ENV_PREFIX = "APPLIANCE__"
@@ -109,6 +110,9 @@ class ScpSection(Section):
     port: Port = 11112
     """TCP port of DICOM without TLS."""
 
+    additional_ports: tuple[Port, ...] = ()
+    """Further TCP ports of DICOM without TLS, such as 104. One below 1024 needs systemd's socket or a capability."""
+
     ae_title: AeTitle = "APPLIANCE"
     """AE title of this box."""
 
@@ -172,78 +176,18 @@ class ScpSection(Section):
         return self
 
     @model_validator(mode="after")
+    def _ports_are_distinct(self) -> Self:
+        ports = [self.port, *self.additional_ports, *([self.tls_port] if self.tls_port is not None else [])]
+        if len(ports) != len(set(ports)):
+            raise ValueError("port, additional_ports and tls_port name a port twice; each is for one door")
+        return self
+
+    @model_validator(mode="after")
     def _peers_are_distinct(self) -> Self:
         seen = [(peer.ae_title, peer.address) for peer in self.peers]
         if len(seen) != len(set(seen)):
             raise ValueError("peers has two entries with the same ae_title and address")
         return self
-
-
-class WebSection(Section):
-    """The HTTP door."""
-
-    host: Host = "127.0.0.1"
-    """Address to listen on."""
-
-    port: Port = 8080
-    """TCP port of HTTP."""
-
-    allowed_hosts: tuple[Host, ...] = ()
-    """Host names browsers may use for this box, besides localhost and the address it listens on."""
-
-    max_body_bytes: Count = 17 * GIB
-    """Largest request body, in bytes."""
-
-    threads: Count = 16
-    """Requests served at the same time."""
-
-    connection_limit: Count = 1000
-    """Connections held at the same time."""
-
-    max_results: Count = 1000
-    """Most results in one answer to a search."""
-
-    login: Literal["required", "open"] = "required"
-    """`open` lets everybody in who reaches `web.host`, which has to be a loopback address then."""
-
-    session_idle: Seconds = 1800
-    """Seconds without a request of its person after which a session ends."""
-
-    session_lifetime: Seconds = 43200
-    """Seconds after which a session ends in any case."""
-
-    plain_http: bool = False
-    """Listen on an address other than loopback although there is no TLS: passwords cross the network readable."""
-
-    trusted_proxies: tuple[Network, ...] = ()
-    """Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."""
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether the room can be reached from this machine alone."""
-        try:
-            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
-        except ValueError:
-            return self.host.lower() == "localhost"
-
-    @model_validator(mode="after")
-    def _patients_are_not_on_offer(self) -> Self:
-        if self.login == "open" and not self.is_loopback:
-            raise ValueError("login = open needs a loopback address; set web.login = required, or web.host = 127.0.0.1")
-        if self.login == "open" and self.trusted_proxies:
-            raise ValueError("login = open lets in whoever reaches a proxy; set web.login = required, or trust none")
-        if not self.is_loopback and not self.plain_http:
-            raise ValueError(
-                f"host = {self.host} has no TLS, passwords and images would cross the network readable; put a proxy"
-                " with TLS in front (docs/access.md), or accept that by web.plain_http = true"
-            )
-        return self
-
-    metadata_cache_bytes: Count = 1 * GIB
-    """Most bytes of series metadata kept ready below `cache/metadata` of the home."""
-
-    ohif: AbsolutePath = Path("/usr/share/dicom-edge-appliance/ohif")
-    """Directory of the OHIF viewer as `make ohif` builds it. While it is not there, the built-in viewer serves."""
 
 
 def _outbound() -> dict[str, SinkEntry]:
@@ -332,6 +276,9 @@ class Settings(BaseSettings):
 
     retention: RetentionSection = RetentionSection()
     """What may leave the box again. Nothing does while none of the three limits is set."""
+
+    backup: BackupSection = BackupSection()
+    """Copies on another disk. The timer takes none while `directory` is unset."""
 
     mqtt: MqttSection = MqttSection()
     """The report to central IT. Nothing depends on it."""

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
-from pydicom.datadict import keyword_for_tag
-
 from appliance.dicomweb.dicom_json import GROUPS
 
 _COMPONENTS: Final = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
@@ -42,6 +40,8 @@ def _value(vr: str, number: int, value: Any) -> str:
 
 def _attribute(tag: str, member: Mapping[str, Any]) -> str:
     vr = member["vr"]
+    from pydicom.datadict import keyword_for_tag  # large, and seldom wanted
+
     keyword = keyword_for_tag(int(tag, 16))
     named = f" keyword={quoteattr(keyword)}" if keyword else ""
     body = "".join(_value(vr, number, value) for number, value in enumerate(member.get("Value", ()), start=1))

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
-from pydicom.datadict import tag_for_keyword
-
 from appliance.errors import PeerError
 from appliance.model.attributes import ATTRIBUTES, NESTED, Attribute, Level, Source, find_attribute
 from appliance.model.matching import Match, Query, Zones, parse_match
@@ -50,7 +48,12 @@ class _Draft:
 
 def is_dicom_name(name: str) -> bool:
     """Say whether `name` is a keyword of the DICOM dictionary or written like a tag (public or private)."""
-    return _TAG.fullmatch(name) is not None or tag_for_keyword(name) is not None
+    if _TAG.fullmatch(name):
+        return True
+    # With the first name that is none of the index's: the dictionary is large.
+    from pydicom.datadict import tag_for_keyword
+
+    return tag_for_keyword(name) is not None
 
 
 def _whole_number(name: str, value: str) -> int:

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from pydicom.datadict import dictionary_VR, private_dictionary_VR
-
 PIXEL_REPRESENTATION: Final = 0x00280103
 UNKNOWN: Final = "UN"
 _CHOICES: Final = ("US or SS", "OB or OW", "US or OW", "US or SS or OW")
@@ -25,6 +23,8 @@ def is_private_creator(tag: int) -> bool:
 
 @lru_cache(maxsize=8192)
 def _public(tag: int) -> str:
+    from pydicom.datadict import dictionary_VR  # large; a room that reads no object is spared it
+
     try:
         return str(dictionary_VR(tag))
     except KeyError:
@@ -33,6 +33,8 @@ def _public(tag: int) -> str:
 
 @lru_cache(maxsize=8192)
 def _private(tag: int, creator: str) -> str:
+    from pydicom.datadict import private_dictionary_VR
+
     try:
         return str(private_dictionary_VR(tag, creator))
     except KeyError:

@@ -1,15 +1,19 @@
-"""A C-STORE client: sends data sets to one peer over one association."""
+"""A DIMSE client: sends data sets to one peer (C-STORE) over one association, or asks whether it is there (C-ECHO)."""
 
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
+from pynetdicom.dsutils import encode
 from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at run time
 
 from appliance.errors import PeerError
 
@@ -17,15 +21,20 @@ SUCCESS = 0x0000
 WARNINGS = range(0xB000, 0xC000)
 
 
+class Rejected(PeerError):
+    """The peer is there, and answered the request for an association with a refusal."""
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Where to send to, and as whom. Times are seconds."""
+    """Where to send to, and as whom. Times are seconds. With `tls` the association is within TLS."""
 
     host: str
     port: int
     called_ae: str
     calling_ae: str
     timeout: float = 30.0
+    tls: ssl.SSLContext | None = None
 
     def __str__(self) -> str:
         """AE title and address, for messages."""
@@ -38,7 +47,7 @@ def store(peer: Peer, datasets: Sequence[Dataset], sent: Callable[[Dataset], Non
     On return the peer has answered each with success or a warning. `sent` is called after each.
     Raises PeerError at the first refusal; repeating the whole is safe for a peer that knows duplicates.
     """
-    association = _associate(peer, datasets)
+    association = _associate(peer, contexts(datasets))
     try:
         for dataset in datasets:
             _send(association, dataset, peer)
@@ -48,25 +57,49 @@ def store(peer: Peer, datasets: Sequence[Dataset], sent: Callable[[Dataset], Non
             association.release()
 
 
+def echo(peer: Peer) -> None:
+    """Ask the peer whether it is there (C-ECHO, PS3.4 annex A). Raises PeerError, Rejected where it is but refuses."""
+    association = _associate(peer, [build_context(Verification)])
+    try:
+        status = association.send_c_echo().get("Status")
+    except (ValueError, RuntimeError) as error:
+        raise PeerError(f"{peer} does not answer a C-ECHO", hint="look at its log") from error
+    finally:
+        if association.is_established:
+            association.release()
+    if status != SUCCESS:
+        raise PeerError(f"{peer} did not answer a C-ECHO with success", hint="look at its log")
+
+
+def encoded(dataset: Dataset) -> bytes:
+    """Return the bytes that `store` sends: all after group 2, in the data set's transfer syntax. Raises PeerError."""
+    syntax = UID(dataset.file_meta.TransferSyntaxUID)
+    data = encode(dataset, syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_deflated)
+    if data is None:
+        raise PeerError(f"the data set {dataset.SOPInstanceUID} cannot be encoded")
+    return data
+
+
 def contexts(datasets: Sequence[Dataset]) -> list[PresentationContext]:
     """One presentation context per pair of SOP class and transfer syntax."""
     pairs = {(str(ds.SOPClassUID), str(ds.file_meta.TransferSyntaxUID)) for ds in datasets}
     return [build_context(sop_class, syntax) for sop_class, syntax in sorted(pairs)]
 
 
-def _associate(peer: Peer, datasets: Sequence[Dataset]) -> Association:
+def _associate(peer: Peer, wanted: list[PresentationContext]) -> Association:
     entity = AE(ae_title=peer.calling_ae)
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = peer.timeout
     entity.connection_timeout = peer.timeout
     association = entity.associate(
         peer.host,
         peer.port,
-        contexts=contexts(datasets),
+        contexts=wanted,
         ae_title=peer.called_ae,
+        tls_args=None if peer.tls is None else (peer.tls, peer.host),
         evt_handlers=[(evt.EVT_CONN_OPEN, _without_delay)],
     )
     if association.is_rejected:
-        raise PeerError(
+        raise Rejected(
             f"{peer} refused the association of {peer.calling_ae}",
             hint=f"add {peer.calling_ae} to scp.peers, or set scp.accept_unknown",
         )

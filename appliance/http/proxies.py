@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -15,6 +16,39 @@ FORWARDED: Final = (
     "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Forwarded-By", "X-Real-IP",
 )  # fmt: skip
 PORTS: Final = {"http": "80", "https": "443"}
+# No header can be called this: those of a request begin with HTTP_.
+SAID: Final = "appliance.said"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What our nginx says of a request on its socket, beside sender and scheme; "" for what it did not say.
+
+    `verify` and `certificate` (PEM, escaped): the client's certificate, as nginx has judged it. `body`: a word about
+    the request's body, which stays behind, and `length` what it announced. `stored`: below which of its own locations
+    nginx can send stored files itself.
+    """
+
+    verify: str = ""
+    certificate: str = ""
+    body: str = ""
+    length: str = ""
+    stored: str = ""
+
+    @classmethod
+    def read(cls, header: Callable[[str], str]) -> Self:
+        """Read the headers; `header` takes a name in capitals with underscores and returns "" for none."""
+        return cls(**{field: header(_capitals(name)) for field, name in SAID_BY.items()})
+
+
+SAID_BY: Final[Mapping[str, str]] = {
+    "verify": "X-Client-Verify",
+    "certificate": "X-Client-Cert",
+    "body": "X-Edge-Body",
+    "length": "X-Edge-Body-Length",
+    "stored": "X-Edge-Stored",
+}
+SOCKET_ONLY: Final = tuple(SAID_BY.values())
 
 
 def networks(written: Iterable[str]) -> tuple[Network, ...]:
@@ -41,6 +75,27 @@ class BehindProxies:
         return address is not None and any(address in network for network in self._trusted)
 
 
+class OnSocket:
+    """Serves the socket that nginx alone can reach: what it says is believed, and its headers are taken away."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        """Wrap an application."""
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
+        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = "", "0"
+        believe(environ)
+        environ[SAID] = Said.read(lambda name: environ.pop(f"HTTP_{name}", ""))
+        return self._application(environ, start_response)
+
+
+def said(environ: Mapping[str, Any]) -> Said:
+    """Return what nginx says of a request; nothing of one that came by another way."""
+    found = environ.get(SAID)
+    return found if isinstance(found, Said) else Said()
+
+
 def believe(environ: dict[str, Any]) -> None:
     """Take sender and scheme of one request from a proxy's headers, and the headers away.
 
@@ -62,7 +117,11 @@ def wrapper(trusted: Sequence[Network]) -> Callable[[WSGIApplication], WSGIAppli
 
 
 def _variable(name: str) -> str:
-    return f"HTTP_{name.upper().replace('-', '_')}"
+    return f"HTTP_{_capitals(name)}"
+
+
+def _capitals(name: str) -> str:
+    return name.upper().replace("-", "_")
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -176,6 +176,14 @@ class WebServer:
         server.port = 0
         return server
 
+    @classmethod
+    def on_listening(cls, application: WSGIApplication, listening: socket.socket, limits: Limits) -> Self:
+        """Return a server on a socket that listens already, and is the server's from now on."""
+        server = cls.__new__(cls)
+        server._listen(application, listening, limits)
+        server.port = 0 if listening.family == socket.AF_UNIX else int(listening.getsockname()[1])
+        return server
+
     def _listen(self, application: WSGIApplication, listening: socket.socket, limits: Limits) -> None:
         adjustments = limits.adjustments()
         channel = type("Channel", (HTTPChannel,), {"parser_class": _parser(limits)})
@@ -190,8 +198,9 @@ class WebServer:
         self._ending = False
         self._thread = threading.Thread(target=self._loop, name="http", daemon=True)
 
-    def start(self) -> None:
-        """Serve, in threads of its own."""
+    def start(self, beat: Callable[[], None] = lambda: None) -> None:
+        """Serve, in threads of its own; the loop calls `beat` about once a second and with every event."""
+        self._beat = beat
         self._thread.start()
 
     @property
@@ -231,6 +240,7 @@ class WebServer:
 
     def _loop(self) -> None:
         while not self._ending:
+            self._beat()
             wasyncore.loop(timeout=LOOP_SECONDS, use_poll=True, map=self._map, count=1)
 
 

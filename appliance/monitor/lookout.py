@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from appliance.archive.backup_record import age_seconds, read_record
 from appliance.archive.confirmations import Confirmations
 from appliance.archive.numbers import Numbers
 from appliance.archive.outbox_desk import OutboxDesk
@@ -23,15 +24,16 @@ class Lookout:
 
     def __init__(
         self, numbers: Numbers, outbox: OutboxDesk, confirmations: Confirmations, runtime: Path,
-        certificates: Mapping[str, Path], clock: Clock,
+        certificates: Mapping[str, Path], clock: Clock, home: Path,
     ) -> None:  # fmt: skip
-        """Take where to look; `certificates` are files by the key they are configured under."""
+        """Take where to look; `certificates` are files by their configuration's key, `home` tells of backups."""
         self._numbers = numbers
         self._outbox = outbox
         self._confirmations = confirmations
         self._runtime = runtime
         self._certificates = certificates
         self._clock = clock
+        self._home = home
         self._readable = True
 
     def look(self) -> Snapshot:
@@ -39,13 +41,14 @@ class Lookout:
         now = self._clock.now()
         rooms = read_rooms(self._runtime)
         certificates = days_left(self._certificates, now)
+        backup = age_seconds(read_record(self._home), now)
         try:
             numbers = self._numbers
             sinks, proofs = self._outbox.stats(), self._confirmations.counts()
-            found = Snapshot(now, rooms, numbers.disk(), numbers.intake(now), sinks, certificates, proofs)
+            found = Snapshot(now, rooms, numbers.disk(), numbers.intake(now), sinks, certificates, proofs, backup)
         except ArchiveError as error:
             self._note(readable=False, fault=error.message)
-            return Snapshot(now, rooms, certificates=certificates)
+            return Snapshot(now, rooms, certificates=certificates, backup_age_seconds=backup)
         self._note(readable=True)
         return found
 

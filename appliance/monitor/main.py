@@ -13,6 +13,7 @@ from appliance.archive.settings import ArchiveSettings
 from appliance.clock import Clock, SystemClock
 from appliance.config import Settings, certificate_files, credential
 from appliance.errors import ConfigurationError
+from appliance.liveness import Liveness
 from appliance.monitor.lookout import Lookout
 from appliance.monitor.mqtt import Broker, MqttLink
 from appliance.monitor.reporter import Reporter
@@ -21,6 +22,8 @@ from appliance.monitor.topics import Topics
 
 ROOM = "monitor"
 STEP_SECONDS = 1.0
+# One look at the archive and one report; the room's main loop itself does both, so that a hung look feeds no watchdog.
+STEP_LIMIT_SECONDS = 30.0
 EXIT_STOPPED = 0
 
 
@@ -30,19 +33,37 @@ def main(settings: Settings) -> int:
     Raises ConfigurationError and SchemaMismatch before anything is reported.
     """
     logs.configure(settings.log.level, settings.log.format, ROOM)
-    broker = _broker(settings, os.environ)
+    notices = lifecycle.Notices()
+    if notices.heard and not settings.mqtt.host:
+        return _nobody_to_tell(notices)
+    broker = broker_of(settings, os.environ)
     stop = lifecycle.Stop()
     stop.install()
-    archive = Archive.open(ArchiveSettings(**settings.archive_values()), ROOM)
     try:
-        return _serve(settings, archive, broker, stop)
+        notices.opening()
+        archive = Archive.open(ArchiveSettings(**settings.archive_values()), ROOM)
+        try:
+            return _serve(settings, archive, broker, stop, notices)
+        finally:
+            archive.close()
     finally:
-        archive.close()
+        notices.close()
         stop.close()
 
 
-def _serve(settings: Settings, archive: Archive, broker: Broker, stop: lifecycle.Stop) -> int:
-    log, notices, clock = logs.get_logger(__name__), lifecycle.Notices(), SystemClock()
+def _nobody_to_tell(notices: lifecycle.Notices) -> int:
+    """End in order: the unit is part of every box, a broker is not."""
+    logs.get_logger(__name__).info("no broker is configured: nothing to do", hint="set mqtt.host to report to one")
+    notices.status("mqtt.host is not set: there is nobody to report to")
+    notices.ready()
+    notices.close()
+    return EXIT_STOPPED
+
+
+def _serve(
+    settings: Settings, archive: Archive, broker: Broker, stop: lifecycle.Stop, notices: lifecycle.Notices
+) -> int:
+    log, clock, liveness = logs.get_logger(__name__), SystemClock(), Liveness()
     runtime = settings.runtime_directory
     topics = Topics.of(settings.mqtt.topic_prefix, settings.site.id)
     standing = Standing(uuid.uuid4().hex, __version__, clock.now())
@@ -50,16 +71,19 @@ def _serve(settings: Settings, archive: Archive, broker: Broker, stop: lifecycle
     lookout = _lookout(settings, archive, runtime, clock)
     reporter = Reporter(lookout.look, link, standing, topics, clock, settings.mqtt.health_seconds)
     link.start()
+    reporting = liveness.part("reporter", STEP_LIMIT_SECONDS)
+    notices.status(f"reporting to {broker.host}")
     notices.ready()
     log.info("monitor ready", host=broker.host, port=broker.port, topic=topics.status, boot_id=standing.boot_id)
     while True:
         reporter.step()
-        _publish(runtime, link)
-        notices.watchdog()
+        reporting.beat()
+        _publish(runtime, link, liveness)
+        liveness.feed(notices.watchdog)
         if stop.wait(STEP_SECONDS):
             break
         link.start()
-    notices.stopping()
+    notices.draining(STEP_LIMIT_SECONDS)
     reporter.stop()
     lifecycle.withdraw(runtime, ROOM)
     log.info("monitor stopped")
@@ -68,10 +92,11 @@ def _serve(settings: Settings, archive: Archive, broker: Broker, stop: lifecycle
 
 def _lookout(settings: Settings, archive: Archive, runtime: Path, clock: Clock) -> Lookout:
     files = certificate_files(settings, os.environ)
-    return Lookout(archive.numbers, archive.outbox, archive.confirmations, runtime, files, clock)
+    return Lookout(archive.numbers, archive.outbox, archive.confirmations, runtime, files, clock, settings.home)
 
 
-def _broker(settings: Settings, environ: Mapping[str, str]) -> Broker:
+def broker_of(settings: Settings, environ: Mapping[str, str]) -> Broker:
+    """Return the broker that the settings name, its files as `environ` has them. Raises ConfigurationError."""
     mqtt = settings.mqtt
     if not mqtt.host:
         raise ConfigurationError(
@@ -84,8 +109,9 @@ def _broker(settings: Settings, environ: Mapping[str, str]) -> Broker:
     return Broker(mqtt.host, mqtt.port, mqtt.keepalive, mqtt.will_delay, username=mqtt.username, **files)
 
 
-def _publish(runtime: Path, link: MqttLink) -> None:
+def _publish(runtime: Path, link: MqttLink, liveness: Liveness) -> None:
     numbers = {"state": "ready", "connected": link.connected, "connections": link.connections, "fault": link.fault}
+    numbers |= liveness.snapshot()
     try:
         lifecycle.publish(runtime, ROOM, numbers)
     except OSError as error:

@@ -66,7 +66,7 @@ class MqttLink:
         self._will = will
         self._context = tls.client_context(broker.tls_certificate, broker.tls_key, broker.tls_ca)
         self._client = self._new_client(client_id)
-        self._read_password()
+        read_password(broker.password_file)
 
     def start(self) -> None:
         """Connect in the background, now and whenever the connection is lost; or revive what does so."""
@@ -137,19 +137,9 @@ class MqttLink:
         try:
             tls.client_context(*files)  # a pair that does not fit, in the middle of a renewal, is not taken
             tls.renew(self._context, *files)
-            client.username_pw_set(broker.username or None, self._read_password())
+            client.username_pw_set(broker.username or None, read_password(broker.password_file))
         except ConfigurationError as error:
             self._note(error.message)
-
-    def _read_password(self) -> str | None:
-        path = self._broker.password_file
-        if path is None:
-            return None
-        try:
-            return path.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            hint = "mqtt.password_file holds the password and nothing else"
-            raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}", hint=hint) from None
 
     def _on_connect(
         self, client: Client, userdata: Any, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
@@ -187,6 +177,17 @@ class MqttLink:
         if fault != self.fault:
             self.fault = fault
             log.warning("broker not served", fault=fault)
+
+
+def read_password(path: Path | None) -> str | None:
+    """Return the password that a file holds, None without a file. Raises ConfigurationError."""
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        hint = "mqtt.password_file holds the password and nothing else"
+        raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}", hint=hint) from None
 
 
 def _session(will_delay: int) -> Properties:

@@ -22,7 +22,8 @@ SINK_NUMBERS = ("required", "pending", "leased", "delivered", "dead", "oldest_se
 class Snapshot:
     """The box at `at` (microseconds since 1970, UTC). Disk and intake are None while the archive cannot be read.
 
-    `rooms` is what lifecycle.read_rooms returned, `certificates` the days left by configuration key.
+    `rooms` is what lifecycle.read_rooms returned, `certificates` the days left by configuration key,
+    `backup_age_seconds` the age of the newest good backup, None where there is none.
     """
 
     at: int
@@ -32,6 +33,7 @@ class Snapshot:
     sinks: Mapping[str, SinkStats] = field(default_factory=dict)
     certificates: Mapping[str, float | None] = field(default_factory=dict)
     proofs: Mapping[str, SinkProofs] = field(default_factory=dict)
+    backup_age_seconds: float | None = None
 
 
 def faults(snapshot: Snapshot) -> tuple[str, ...]:
@@ -63,6 +65,7 @@ def health(snapshot: Snapshot, state: State, boot_id: str) -> dict[str, Any]:
         },
         "disk": _disk(snapshot.disk, snapshot.intake, evictable_bytes(snapshot.rooms)),
         "certificates": dict(snapshot.certificates),
+        "backup_age_seconds": snapshot.backup_age_seconds,
         "last_c_store": moment(snapshot.intake.last_c_store) if snapshot.intake else None,
     }
 

@@ -1,11 +1,9 @@
-"""The tables of the DICOM Conformance Statement, made from what the door really does."""
+"""Tables of the DICOM Conformance Statement (PS3.2), made from what the door really does."""
 
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
 from appliance.model.syntaxes import storable_syntaxes
 from appliance.scp.contexts import NOT_OF_A_STUDY, storage_classes
@@ -18,18 +16,23 @@ _BLOCK = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL
 def tables() -> dict[str, str]:
     """Markdown tables by the name under which docs/conformance.md holds them."""
     return {
-        "storage-classes": _table(("SOP class", "UID"), ((name, uid) for uid, name in _classes())),
-        "not-accepted": _table(("UID",), ((uid,) for uid in sorted(NOT_OF_A_STUDY))),
-        "transfer-syntaxes": _table(("Transfer syntax", "UID", "Loss"), _syntaxes()),
-        "store-statuses": _table(("Status", "Error Comment"), _statuses()),
-        "rejections": _table(("Result", "Source", "Reason", "When"), _rejections()),
+        "storage-classes": table(("SOP class", "UID"), ((name, uid) for uid, name in _classes())),
+        "not-accepted": table(("UID",), ((uid,) for uid in sorted(NOT_OF_A_STUDY))),
+        "transfer-syntaxes": table(("Transfer syntax", "UID", "Loss"), _syntaxes()),
+        "store-statuses": table(("Status", "Error Comment"), _statuses()),
+        "rejections": table(("Result", "Source", "Reason", "When"), _rejections()),
     }
 
 
-def render(text: str) -> str:
-    """`text` with every block between `<!-- table: NAME -->` and `<!-- end -->` made anew."""
-    made = tables()
+def render(text: str, made: Mapping[str, str]) -> str:
+    """`text` with every block between `<!-- table: NAME -->` and `<!-- end -->` made anew; `made` holds the tables."""
     return _BLOCK.sub(lambda block: block.group(1) + made[block.group(2)] + block.group(3), text)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """One table in Markdown."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def _classes() -> Iterable[tuple[str, str]]:
@@ -54,14 +57,3 @@ def _rejections() -> Iterable[Sequence[str]]:
 
 def _codes(rejection: Rejection) -> tuple[str, str, str]:
     return str(rejection.result), str(rejection.source), str(rejection.reason)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
-
-
-if __name__ == "__main__":
-    for argument in sys.argv[1:]:
-        path = Path(argument)
-        path.write_text(render(path.read_text(encoding="utf-8")), encoding="utf-8")

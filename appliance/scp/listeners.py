@@ -28,6 +28,11 @@ class Listener:
     tls: Tls | None = None
 
     @property
+    def address(self) -> str:
+        """The address it listens on."""
+        return str(self.sock.getsockname()[0])
+
+    @property
     def port(self) -> int:
         """The port in use, also when port 0 was asked for."""
         return int(self.sock.getsockname()[1])
@@ -53,6 +58,18 @@ def listen(host: str, port: int, tls: Tls | None = None) -> Listener:
     except OSError as error:
         sock.close()
         raise _unusable(host, port, error) from error
+    return Listener(sock, tls)
+
+
+def adopt(sock: socket.socket, tls: Tls | None = None) -> Listener:
+    """Take over a socket that listens already. Raises ConfigurationError for one that is not of TCP, and closes it."""
+    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+        sock.close()
+        raise ConfigurationError(
+            f"the service manager handed over a socket of {sock.family.name}",
+            hint="DICOM is spoken by TCP: write ListenStream=ADDRESS:PORT in the socket unit",
+        )
+    sock.setblocking(False)
     return Listener(sock, tls)
 
 

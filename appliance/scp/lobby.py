@@ -20,6 +20,8 @@ from appliance.scp.waiting import Distrusted, Gone, Stage, Waiting
 # How long a rejected peer may take to hang up, and how long to rest when no file descriptor is left.
 FAREWELL = 1.0
 REST = 0.2
+# Nobody may come for hours, and the room is to know all the same that somebody would be let in.
+LONGEST_TURN = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +43,19 @@ Distrust = Callable[[Waiting, str], None]
 class Lobby:
     """Accepts, shakes hands and reads requests, never waiting for any one peer.
 
-    `receive` and `distrust` are called in the lobby's thread and must not block.
+    `receive` and `distrust` are called in the lobby's thread and must not block. So is `beat`, every few seconds.
     """
 
     def __init__(
-        self, listeners: Sequence[Listener], limits: LobbyLimits, receive: Receive, distrust: Distrust, clock: Clock
-    ) -> None:
+        self, listeners: Sequence[Listener], limits: LobbyLimits, receive: Receive, distrust: Distrust, clock: Clock,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
         self._listeners = tuple(listeners)
         self._limits = limits
         self._receive = receive
         self._distrust = distrust
         self._clock = clock
+        self._beat = beat
         self._crowd = Crowd(limits.max_waiting, limits.max_waiting_per_peer)
         self._selector = selectors.DefaultSelector()
         self._wake_in, self._wake_out = socket.socketpair()
@@ -102,6 +106,7 @@ class Lobby:
         self._wake_out.close()
 
     def _turn(self) -> None:
+        self._beat()
         for key, _ in self._selector.select(self._patience()):
             if isinstance(key.data, Listener):
                 self._accept(key.data)
@@ -113,9 +118,9 @@ class Lobby:
         if self._resting_until is not None and now >= self._resting_until:
             self._listen(True)
 
-    def _patience(self) -> float | None:
+    def _patience(self) -> float:
         times = [t for t in (self._crowd.next_deadline(), self._resting_until) if t is not None]
-        return max(0.0, min(times) - self._clock.monotonic()) if times else None
+        return min(LONGEST_TURN, max(0.0, min(times) - self._clock.monotonic())) if times else LONGEST_TURN
 
     def _listen(self, on: bool) -> None:
         self._resting_until = None if on else self._clock.monotonic() + REST

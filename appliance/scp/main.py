@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from appliance import lifecycle, logs
+from appliance import activation, lifecycle, logs
 from appliance.archive.room import Archive
 from appliance.archive.settings import ArchiveSettings
 from appliance.clock import SystemClock
 from appliance.config import ScpSection, Settings
-from appliance.errors import ArchiveFailed
+from appliance.errors import ArchiveFailed, ConfigurationError
+from appliance.liveness import Attentive, Liveness
 from appliance.model.records import ConflictPolicy
 from appliance.scp.access import AllowList, Peer, accepts_unknown
 from appliance.scp.contexts import ContextTable
-from appliance.scp.listeners import Listener, listen
+from appliance.scp.listeners import Listener, adopt, listen
 from appliance.scp.lobby import LobbyLimits
 from appliance.scp.reception import Reception
 from appliance.scp.rejections import Rejections
@@ -28,6 +33,13 @@ from appliance.tls_files import ServerTls, TlsFiles
 
 ROOM = "scp"
 PUBLISH_SECONDS = 1.0
+# Whoever lets connections in is heard of every few seconds (lobby.LONGEST_TURN).
+LOBBY_SECONDS = 30.0
+# Every caller turned away, each with a commit of its own, on a slow disk that others write to.
+REJECTIONS_SECONDS = 600.0
+# What the sockets are called that a service manager binds: FileDescriptorName= of their units.
+PLAIN = "dicom"
+TLS = "dicom-tls"
 EXIT_DRAINED = 0
 # EX_SOFTWARE: the archive or the lobby failed; only a fresh process may answer success again.
 EXIT_FAILED = 70
@@ -41,11 +53,16 @@ def main(settings: Settings) -> int:
     logs.configure(settings.log.level, settings.log.format, ROOM)
     stop = lifecycle.Stop()
     stop.install()
-    archive = Archive.open(ArchiveSettings(**settings.archive_values()), ROOM, housekeeping=True)
+    notices = lifecycle.Notices()
     try:
-        return _Room(settings, archive, stop).run()
+        notices.opening()
+        archive = Archive.open(ArchiveSettings(**settings.archive_values()), ROOM, housekeeping=True)
+        try:
+            return _Room(settings, archive, stop, notices).run()
+        finally:
+            archive.close()
     finally:
-        archive.close()
+        notices.close()
         stop.close()
 
 
@@ -58,34 +75,43 @@ class _Door:
 class _Room:
     """One run of the room."""
 
-    def __init__(self, settings: Settings, archive: Archive, stop: lifecycle.Stop) -> None:
+    def __init__(self, settings: Settings, archive: Archive, stop: lifecycle.Stop, notices: lifecycle.Notices) -> None:
         self._settings = settings
         self._archive = archive
         self._stop = stop
+        self._notices = notices
+        self._liveness = Liveness()
         self._tally = Tally()
         self._rejections = Rejections(archive.callers)
+        self._writing = Attentive(stop, self._liveness.part("rejections", REJECTIONS_SECONDS))
         self._failed = threading.Event()
         self._runtime: Path = settings.runtime_directory
 
     def run(self) -> int:
         """Open the door, publish until stopped, drain."""
-        log, notices = logs.get_logger(__name__), lifecycle.Notices()
+        log, notices = logs.get_logger(__name__), self._notices
         scp = self._settings.scp
         door = self._open(scp)
+        ports = [listener.port for listener in door.listeners]
+        rejections = threading.Thread(target=self._write_rejections, name="rejections", daemon=True)
         door.server.start()
+        rejections.start()
+        self._archive.live_in(self._liveness)
         self._publish(door.server, "ready")
+        notices.status(f"receiving as {scp.ae_title} on {', '.join(map(str, ports))}")
         notices.ready()
-        log.info("door open", ports=[listener.port for listener in door.listeners], ae_title=scp.ae_title)
+        log.info("door open", ports=ports, ae_title=scp.ae_title)
         while not self._stop.wait(PUBLISH_SECONDS):
             self._publish(door.server, "ready")
             if not door.server.alive:
                 log.error("nobody accepts connections any more")
                 self._fail()
-            notices.watchdog()
-        notices.stopping()
+            self._liveness.feed(notices.watchdog)
+        notices.draining(scp.drain_timeout)
         self._publish(door.server, "draining")
         drained = door.server.drain(scp.drain_timeout)
-        self._write_rejections()
+        rejections.join()
+        self._flush()  # those that the drain turned away
         lifecycle.withdraw(self._runtime, ROOM)
         log.info("door closed", drained=drained)
         return EXIT_FAILED if self._failed.is_set() else EXIT_DRAINED
@@ -104,15 +130,26 @@ class _Room:
             archive_failed=self._fail,
         )
         slots = Slots(scp.max_associations, scp.max_associations_per_peer)
-        reception = Reception(terms, _allow_list(scp), slots, self._rejections)
-        listeners = _listeners(scp)
-        return _Door(Server(listeners, _limits(scp), reception, clock), listeners)
+        listeners = _listeners(scp, activation.inherited(os.environ))
+        allowed = _allow_list(scp, [listener.address for listener in listeners])
+        reception = Reception(terms, allowed, slots, self._rejections)
+        lobby = self._liveness.part("lobby", LOBBY_SECONDS)
+        return _Door(Server(listeners, _limits(scp), reception, clock, lobby.beat), listeners)
 
     def _fail(self) -> None:
         self._failed.set()
         self._stop.set()
 
     def _write_rejections(self) -> None:
+        """Beside the main loop, which feeds the watchdog: the disk may take its time, and a scan brings hundreds."""
+        try:
+            while not self._writing.wait(PUBLISH_SECONDS):
+                self._flush()
+        finally:
+            if not self._stop.is_set():
+                self._fail()
+
+    def _flush(self) -> None:
         try:
             self._rejections.flush()
         except ArchiveFailed as error:
@@ -120,8 +157,8 @@ class _Room:
             self._fail()
 
     def _publish(self, server: Server, state: str) -> None:
-        self._write_rejections()
         numbers: dict[str, Any] = {"state": state, "waiting": server.waiting, **self._tally.snapshot()}
+        numbers |= self._liveness.snapshot()
         try:
             lifecycle.publish(self._runtime, ROOM, numbers)
         except OSError as error:
@@ -129,7 +166,8 @@ class _Room:
             logs.get_logger(__name__).warning("numbers not published", reason=error.strerror)
 
 
-def _allow_list(scp: ScpSection) -> AllowList:
+def _allow_list(scp: ScpSection, addresses: Sequence[str]) -> AllowList:
+    """Return whom the door lets in; what strangers may do depends on the addresses that it really listens on."""
     peers = tuple(
         Peer(
             ae_title=entry.ae_title,
@@ -141,7 +179,7 @@ def _allow_list(scp: ScpSection) -> AllowList:
         )
         for entry in scp.peers
     )
-    unknown = accepts_unknown(scp.accept_unknown, scp.host)
+    unknown = all(accepts_unknown(scp.accept_unknown, address) for address in addresses)
     return AllowList(scp.ae_title, peers, unknown, scp.require_called_ae)
 
 
@@ -155,9 +193,42 @@ def _limits(scp: ScpSection) -> LobbyLimits:
     )
 
 
-def _listeners(scp: ScpSection) -> tuple[Listener, ...]:
-    plain = listen(scp.host, scp.port)
-    if scp.tls_port is None or scp.tls_certificate is None or scp.tls_key is None:
-        return (plain,)
+def _listeners(scp: ScpSection, handed: Mapping[str, list[socket.socket]]) -> tuple[Listener, ...]:
+    """Take the sockets that were handed over, plain and TLS; without any, bind by the configuration.
+
+    Never both: whoever has taken a port away from the service manager does not find it open all the same.
+    Raises ConfigurationError, with nothing left open.
+    """
+    found: list[Listener] = []
+    with ExitStack() as failing:
+        failing.callback(activation.close, handed)
+        tls = _server_tls(scp)
+        if TLS in handed and tls is None:
+            raise ConfigurationError(
+                "the service manager listens for DICOM with TLS, and scp.tls_certificate and scp.tls_key are not set",
+                hint="set both, or stop and disable dicom-edge-scp-tls.socket",
+            )
+        if strange := handed.keys() - {PLAIN, TLS}:
+            raise ConfigurationError(
+                f"the service manager hands over sockets that nobody serves: {', '.join(sorted(strange))}",
+                hint=f"their units need FileDescriptorName={PLAIN} or {TLS}",
+            )
+        found += [adopt(sock) for sock in handed.get(PLAIN, ())]
+        found += [adopt(sock, tls) for sock in handed.get(TLS, ())]
+        for port, shaken in () if handed else _ports(scp, tls):
+            found.append(listen(scp.host, port, shaken))
+            failing.callback(found[-1].sock.close)
+        failing.pop_all()
+    return tuple(found)
+
+
+def _ports(scp: ScpSection, tls: ServerTls | None) -> list[tuple[int, ServerTls | None]]:
+    plain: list[tuple[int, ServerTls | None]] = [(port, None) for port in (scp.port, *scp.additional_ports)]
+    return plain if tls is None or scp.tls_port is None else [*plain, (scp.tls_port, tls)]
+
+
+def _server_tls(scp: ScpSection) -> ServerTls | None:
+    if scp.tls_certificate is None or scp.tls_key is None:
+        return None
     files = TlsFiles(scp.tls_certificate, scp.tls_key, scp.tls_ca, scp.tls_crl)
-    return plain, listen(scp.host, scp.tls_port, ServerTls(files, SystemClock().monotonic))
+    return ServerTls(files, SystemClock().monotonic)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from appliance.clock import Clock
 from appliance.logs import get_logger
@@ -26,10 +26,12 @@ class Server:
         limits: LobbyLimits,
         reception: Reception,
         clock: Clock,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
+        """Take what listens, and who is served; `beat` is called every few seconds while somebody would be let in."""
         self._reception = reception
         self._clock = clock
-        self._lobby = Lobby(listeners, limits, reception.receive, reception.distrust, clock)
+        self._lobby = Lobby(listeners, limits, reception.receive, reception.distrust, clock, beat)
 
     def start(self) -> None:
         """Begin to accept."""

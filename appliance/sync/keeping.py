@@ -12,6 +12,7 @@ from appliance.logs import get_logger
 NAME = "retention"
 # Between two studies the doors get their turn.
 REST_SECONDS = 0.005
+LOOK_SECONDS = 300.0
 
 log = get_logger(__name__)
 
@@ -27,13 +28,17 @@ class Stop(Protocol):
 
 
 class Keeper:
-    """Evicts what the policy wants gone, a round every `interval` seconds. For one thread."""
+    """Evicts what the policy wants gone, a round every `interval` seconds. For one thread.
+
+    Without an interval somebody else evicts, a process of its own: then it looks, and publishes what it sees.
+    """
 
     def __init__(self, retention: Retention, interval: float) -> None:
         """The first round begins at once."""
         self.name = NAME
         self._retention = retention
-        self._interval = interval
+        self._looks_only = not interval
+        self._interval = interval or LOOK_SECONDS
         self._outlook = Outlook()
         self._round = Run()
 
@@ -58,8 +63,8 @@ class Keeper:
             return ending.wait(REST_SECONDS)
 
         was_short = self._round.short_bytes > 0
-        self._round = done = self._retention.run(rest=rest)
-        if done.objects or done.refreshed:
+        self._round = done = self._retention.run(dry=self._looks_only, rest=rest)
+        if not self._looks_only and (done.objects or done.refreshed):
             numbers = {"objects": done.objects, "bytes": done.bytes, "studies": len(done.studies)}
             log.info("evicted", **numbers, read_back=done.refreshed)
         if done.short_bytes and not was_short:

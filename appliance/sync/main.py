@@ -6,6 +6,7 @@ import dataclasses
 import os
 import random
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from appliance.archive.settings import ArchiveSettings
 from appliance.clock import SystemClock
 from appliance.config import CommonEntry, DirectoryEntry, KafkaEntry, Settings, StowEntry, credential
 from appliance.errors import ArchiveFailed, ConfigurationError
+from appliance.liveness import Attentive, Liveness, Wish
 from appliance.sync.keeping import Keeper
 from appliance.sync.proving import Prover, ReadBack
 from appliance.sync.rates import Timetable, Window
@@ -31,6 +33,19 @@ if TYPE_CHECKING:
 ROOM = "sync"
 PUBLISH_SECONDS = 1.0
 SECONDS_OF_HOUR = 3600.0
+# A thread asks for the wish to stop between two pieces of work; one such piece takes less than this, and less than
+# LEASES leases: within one of them a delivery is to be over.
+PIECE_SECONDS = 300.0
+LEASES = 3
+# The slowest disk on which a directory sink copies, without asking, the largest object.
+SLOWEST_DISK = 5_000_000
+FILLING_SECONDS = 120.0
+# A batch in hand is finished within one lease, as a rule; what is not comes again.
+DRAIN_SECONDS = 60.0
+# How the parts of the room are called where their signs of life are shown.
+SINK = "sink "
+RECEIPTS = "receipts "
+RETENTION = "retention"
 # Of one processor, for all sinks together, while instances arrive: the doors keep the rest.
 SHARE = 0.05
 EXIT_DRAINED = 0
@@ -47,41 +62,50 @@ def main(settings: Settings) -> int:
     logs.configure(settings.log.level, settings.log.format, ROOM)
     stop = lifecycle.Stop()
     stop.install()
-    archive = Archive.open(ArchiveSettings(**settings.archive_values()), ROOM, housekeeping=True)
+    notices = lifecycle.Notices()
     try:
-        return _Room(settings, archive, stop).run()
+        notices.opening()
+        archive = Archive.open(ArchiveSettings(**settings.archive_values()), ROOM, housekeeping=True)
+        try:
+            return _Room(settings, archive, stop, notices).run()
+        finally:
+            archive.close()
     finally:
-        archive.close()
+        notices.close()
         stop.close()
 
 
 class _Room:
     """One run of the room."""
 
-    def __init__(self, settings: Settings, archive: Archive, stop: lifecycle.Stop) -> None:
+    def __init__(self, settings: Settings, archive: Archive, stop: lifecycle.Stop, notices: lifecycle.Notices) -> None:
         self._archive = archive
         self._stop = stop
+        self._notices = notices
+        self._liveness = Liveness()
         self._failed = threading.Event()
         self._runtime: Path = settings.runtime_directory
-        self._workers = _workers(settings, archive, stop)
-        self._pollers = _pollers(settings, archive, stop, self._workers)
+        self._wishes = _wishes(settings, stop, self._liveness)
+        self._workers = _workers(settings, archive, self._wishes)
+        self._pollers = _pollers(settings, archive, self._wishes, self._workers)
         self._keeper = Keeper(archive.retention, settings.retention.interval_seconds)
 
     def run(self) -> int:
         """Take back what a killed predecessor held, work until stopped, finish the batches in hand."""
-        log, notices = logs.get_logger(__name__), lifecycle.Notices()
+        log, notices = logs.get_logger(__name__), self._notices
         self._take_over(notices)
-        served = (*self._workers, *self._pollers, self._keeper)
-        threads = [threading.Thread(target=self._serve, args=(one,)) for one in served]
+        threads = [threading.Thread(target=self._serve, args=one) for one in self._served()]
         for thread in threads:
             thread.start()
+        self._archive.live_in(self._liveness)
         self._publish("ready")
+        notices.status("delivering to " + (", ".join(worker.name for worker in self._workers) or "nobody"))
         notices.ready()
         log.info("sync ready", sinks=[worker.name for worker in self._workers])
         while not self._stop.wait(PUBLISH_SECONDS):
             self._publish("ready")
-            notices.watchdog()
-        notices.stopping()
+            self._liveness.feed(notices.watchdog)
+        notices.draining(DRAIN_SECONDS)
         self._publish("draining")
         for thread in threads:
             thread.join()
@@ -92,21 +116,32 @@ class _Room:
     def _take_over(self, notices: lifecycle.Notices) -> None:
         """Take back leases and bring the queues in line; a wish to stop interrupts that until the next start."""
         outbox = self._archive.outbox
+        notices.status("bringing the queues of the sinks in line")
         for worker in self._workers:
             outbox.release_all(worker.name)
 
         def rest(seconds: float) -> bool:
             self._publish("filling")
-            notices.ready()  # it may take minutes, on a box that holds millions
-            notices.watchdog()
+            notices.extend(FILLING_SECONDS)  # in all it may take minutes, on a box that holds millions
             return self._stop.wait(seconds)
 
         if not outbox.register(self._archive.settings.sinks, rest):
             logs.get_logger(__name__).info("filling interrupted")
 
-    def _serve(self, worker: Worker | Poller | Keeper) -> None:
+    def _served(self) -> list[tuple[Worker | Poller | Keeper, Wish]]:
+        """Return who works, each with the wish that it will ask for; each has been heard of now."""
+        found: list[tuple[Worker | Poller | Keeper, Wish]] = [
+            *((worker, self._wishes[SINK + worker.name]) for worker in self._workers),
+            *((poller, self._wishes[RECEIPTS + poller.name]) for poller in self._pollers),
+            (self._keeper, self._wishes[RETENTION]),
+        ]
+        for _, wish in found:
+            wish.is_set()
+        return found
+
+    def _serve(self, worker: Worker | Poller | Keeper, wish: Wish) -> None:
         try:
-            worker.run(self._stop)
+            worker.run(wish)
         except ArchiveFailed as error:
             logs.get_logger(__name__).error("archive failed", sink=worker.name, fault=error.message)
             self._failed.set()
@@ -118,22 +153,44 @@ class _Room:
     def _publish(self, state: str) -> None:
         sinks: dict[str, Any] = {worker.name: worker.numbers.snapshot() for worker in self._workers}
         numbers = {"state": state, "sinks": sinks, "retention": self._keeper.snapshot()}
+        numbers |= self._liveness.snapshot()
         try:
             lifecycle.publish(self._runtime, ROOM, numbers)
         except OSError as error:
             logs.get_logger(__name__).warning("numbers not published", fault=type(error).__name__)
 
 
-def _workers(settings: Settings, archive: Archive, stop: lifecycle.Stop) -> tuple[Worker, ...]:
-    sinks = settings.sync.sinks
-    return tuple(_worker(settings, archive, stop, name) for name, entry in sinks.items() if entry.active)
+def _wishes(settings: Settings, stop: lifecycle.Stop, liveness: Liveness) -> dict[str, Wish]:
+    """Return the wish to stop as each thread asks for it: its asking is its sign of life."""
+    sinks = {name: entry for name, entry in settings.sync.sinks.items() if entry.active}
+    seconds = {SINK + name: _longest_piece(settings, entry) for name, entry in sinks.items()}
+    seconds |= {RECEIPTS + name: PIECE_SECONDS for name, entry in sinks.items() if _is_receipted(entry)}
+    seconds[RETENTION] = PIECE_SECONDS
+    return {name: Attentive(stop, liveness.part(name, longest)) for name, longest in seconds.items()}
 
 
-def _worker(settings: Settings, archive: Archive, stop: lifecycle.Stop, name: str) -> Worker:
+def _longest_piece(settings: Settings, entry: CommonEntry) -> float:
+    """Return how many seconds a worker may be at something without asking whether it is to stop."""
+    longest = max(PIECE_SECONDS, LEASES * (entry.lease_seconds or settings.sync.lease_seconds))
+    if isinstance(entry, DirectoryEntry):
+        longest += settings.archive.max_object_bytes / SLOWEST_DISK
+    return longest
+
+
+def _is_receipted(entry: CommonEntry) -> bool:
+    return getattr(entry, "verify", "") == "receipts"
+
+
+def _workers(settings: Settings, archive: Archive, wishes: Mapping[str, Wish]) -> tuple[Worker, ...]:
+    entries = settings.sync.sinks.items()
+    return tuple(_worker(settings, archive, wishes[SINK + name], name) for name, entry in entries if entry.active)
+
+
+def _worker(settings: Settings, archive: Archive, stop: Wish, name: str) -> Worker:
     sync, clock = settings.sync, SystemClock()
     entry = sync.sinks[name]
     throttle = Throttle(_timetable(settings, entry), clock, stop.wait)  # who wishes to stop is not kept waiting
-    sink = build(_options(settings, name), Surroundings(stop.is_set, throttle.pace))
+    sink = build(options_of(settings, name), Surroundings(stop.is_set, throttle.pace))
     policy = RetryPolicy(sync.unknown_error_attempts, sync.backoff_base, sync.backoff_cap, sync.breaker_threshold)
     prover = None
     if isinstance(entry, StowEntry) and entry.verify == "readback":
@@ -143,17 +200,17 @@ def _worker(settings: Settings, archive: Archive, stop: lifecycle.Stop, name: st
 
 
 def _pollers(
-    settings: Settings, archive: Archive, stop: lifecycle.Stop, workers: tuple[Worker, ...]
+    settings: Settings, archive: Archive, wishes: Mapping[str, Wish], workers: tuple[Worker, ...]
 ) -> tuple[Poller, ...]:
     entries = settings.sync.sinks
-    chosen = [worker for worker in workers if getattr(entries[worker.name], "verify", "") == "receipts"]
-    return tuple(_poller(settings, archive, stop, worker) for worker in chosen)
+    chosen = [worker for worker in workers if _is_receipted(entries[worker.name])]
+    return tuple(_poller(settings, archive, wishes[RECEIPTS + worker.name], worker) for worker in chosen)
 
 
-def _poller(settings: Settings, archive: Archive, stop: lifecycle.Stop, worker: Worker) -> Poller:
+def _poller(settings: Settings, archive: Archive, stop: Wish, worker: Worker) -> Poller:
     from appliance.sync.polling import build_poller  # a box without such a sink never loads its client
 
-    options = cast(StowOptions, _options(settings, worker.name))
+    options = cast(StowOptions, options_of(settings, worker.name))
     return build_poller(worker.name, options, archive, settings.site.id, stop.is_set, worker.numbers)
 
 
@@ -173,23 +230,23 @@ def _timetable(settings: Settings, entry: CommonEntry) -> Timetable:
     return Timetable(tuple(windows), ZoneInfo(settings.archive.timezone))
 
 
-def _options(settings: Settings, name: str) -> Options:
-    """Return what the sink is told. Raises ConfigurationError."""
+def options_of(settings: Settings, name: str, environ: Mapping[str, str] = os.environ) -> Options:
+    """Return what the sink is told, its files as `environ` has them. Raises ConfigurationError."""
     entry = settings.sync.sinks[name]
     kind, _ = KINDS[entry.kind]
     if isinstance(entry, DirectoryEntry):
         floor = settings.archive.reserve_bytes // 2
         return DirectoryOptions(_sink_path(settings, name), entry.path is None, settings.home, floor)
     told = {field.name for field in dataclasses.fields(kind)}
-    values = {key: _told(f"sync.sinks.{name}.{key}", value) for key, value in entry if key in told}
+    values = {key: _told(f"sync.sinks.{name}.{key}", value, environ) for key, value in entry if key in told}
     if isinstance(entry, KafkaEntry):
         values["source"] = settings.site.id
     return kind(**values)
 
 
-def _told(key: str, value: Any) -> Any:
+def _told(key: str, value: Any, environ: Mapping[str, str]) -> Any:
     """Return a value as the sink gets it: the paths of certificates and secrets made absolute."""
-    return credential(value, os.environ, key) if isinstance(value, Path) else value
+    return credential(value, environ, key) if isinstance(value, Path) else value
 
 
 def _sink_path(settings: Settings, name: str) -> Path:

@@ -32,8 +32,10 @@ from appliance.web import (
     wado,
     wado_uri,
 )
+from appliance.web.accelerated import emptied
 from appliance.web.answers import Refused, problem_answer, secure
 from appliance.web.codec_faults import codec_fault_answer
+from appliance.web.inquiries import answered, is_inquiry
 from appliance.web.principal import Principal
 from appliance.web.resources import ROOT
 from appliance.web.services import EXTENSION, Services
@@ -69,8 +71,16 @@ def create_app(services: Services) -> Flask:
 
 
 def _admit() -> Response | None:
-    """Refuse what may not come in; give everyone else a principal."""
+    """Refuse what may not come in; give everyone else a principal. To nginx, which only asks, say which."""
     g.started = time.monotonic()
+    refusal = _judge()
+    if is_inquiry(request):
+        g.admitted = False
+        return answered(request, refusal, _services())
+    return refusal
+
+
+def _judge() -> Response | None:
     tools: Services = _services()
     problem = access.check(request.method, request.headers, tools.allowed_hosts, request.scheme)
     if problem is not None:
@@ -83,6 +93,8 @@ def _admit() -> Response | None:
 
 
 def _finish(answer: Response) -> Response:
+    if is_inquiry(request):  # the request itself follows, or was never passed on; the log of nginx has it
+        return secure(answer)
     route = request.url_rule.rule if request.url_rule is not None else "none"
     seconds = time.monotonic() - g.get("started", time.monotonic())
     _services().metrics.note(route, request.method, answer.status_code, seconds)
@@ -100,7 +112,7 @@ def _finish(answer: Response) -> Response:
     if g.get("admitted"):
         _services().views.note(request, answer.status_code)
         _services().access_lines.note(request, answer, g.principal, g.started)
-    return secure(answer)
+    return emptied(secure(answer))
 
 
 def _http_problem(error: HTTPException) -> Response:

@@ -10,7 +10,7 @@ import re
 from typing import Final, Protocol
 
 from appliance.dicomweb.problems import Problem
-from appliance.http.proxies import FORWARDED
+from appliance.http.proxies import FORWARDED, SOCKET_ONLY
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -50,9 +50,9 @@ def check_host(headers: Headers, allowed: frozenset[str]) -> Problem | None:
 def check_forwarded(headers: Headers) -> Problem | None:
     """Refuse what comes through a proxy nobody has vouched for: who sends it, and by what way, is not known.
 
-    Of trusted proxies these headers were read, and taken away, before this.
+    Of trusted proxies, and on the socket of nginx, these headers were read, and taken away, before this.
     """
-    if any(headers.get(name) is not None for name in FORWARDED):
+    if any(headers.get(name) is not None for name in (*FORWARDED, *SOCKET_ONLY)):
         return Problem(403, "requests through this proxy are refused", "set web.trusted_proxies")
     return None
 

@@ -27,13 +27,16 @@ MOST_CACHED: Final = 1000
 class Proof:
     """What a request brings along to say who sends it.
 
-    `authorization` is the header of that name, `session` the value of the session cookie; "" where absent.
+    `authorization` is the header of that name, `session` the value of the session cookie, `certificate` what the
+    client has shown to nginx (PEM, escaped), and `verify` nginx's verdict on it; "" where absent.
     `idle` is true of a request that no person has caused: an open page that looks for news.
     """
 
     authorization: str = ""
     session: str = ""
     idle: bool = False
+    verify: str = ""
+    certificate: str = ""
 
 
 class BadProof(Exception):

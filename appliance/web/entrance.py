@@ -10,6 +10,7 @@ from appliance.archive.settings import ArchiveSettings
 from appliance.clock import Clock
 from appliance.logs import get_logger
 from appliance.web.authenticators import Authenticator, BearerToken, Known, OpenDoor, SessionCookie
+from appliance.web.client_certificates import ClientCertificate, Holders
 from appliance.web.gate import Gate
 
 
@@ -21,10 +22,13 @@ def open_book(home: Path, lifetimes: Lifetimes, clock: Clock) -> Book:
     return book
 
 
-def entrance(settings: ArchiveSettings, book: Book | None, clock: Clock) -> Gate:
-    """Return the gate: by token or session, or open to everybody where there is no book."""
+def entrance(settings: ArchiveSettings, book: Book | None, clock: Clock, holders: Holders | None = None) -> Gate:
+    """Return the gate: by token, session or certificate, or open to everybody where there is no book."""
     known = Known(clock.monotonic)
     ways: tuple[Authenticator, ...] = (OpenDoor(),)
     if book is not None:
         ways = (BearerToken(book.tokens, known), SessionCookie(book.sessions, known))
+    if book is not None and holders is not None:
+        # What it remembers is kept apart: a certificate is no secret, and must never be taken for a token.
+        ways = (*ways, ClientCertificate(holders, Known(clock.monotonic)))
     return Gate(settings, ways, known.forget)

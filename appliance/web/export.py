@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby
-from typing import Any, Final
+from typing import Final
 
 from flask import Blueprint, Response, current_app, request
-from pydicom import Dataset
 
 from appliance.archive.reading import StoredInstance
 from appliance.archive.search import Found
-from appliance.dicomweb.dicomdir import KEYS, Filed, dicomdir, record_type, wants_header
-from appliance.dicomweb.metadata import Unreadable
 from appliance.dicomweb.problems import Problem
 from appliance.dicomweb.stored_files import read_file
-from appliance.errors import ArchiveError
 from appliance.model.attributes import Level
 from appliance.model.matching import Query
 from appliance.web import wado
 from appliance.web.answers import Refused
-from appliance.web.documents import read_instance
 from appliance.web.i18n import CHINESE, ENGLISH, Translator
 from appliance.web.previews import Previews
 from appliance.web.services import services
@@ -32,9 +27,6 @@ FileIds = dict[str, tuple[str, ...]]
 
 # One record of the DICOMDIR is about a kilobyte, and all of them stand in memory for a moment.
 MOST_INSTANCES: Final = 20_000
-PATIENT: Final = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
-STUDY: Final = ("StudyDate", "StudyTime", "StudyDescription", "StudyInstanceUID", "StudyID", "AccessionNumber")
-SERIES: Final = ("Modality", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription")
 README: Final = """\
 This medium holds one DICOM study.
 
@@ -76,7 +68,13 @@ def export_study(study_uid: str) -> Response:
     held = recalling.all_here(held)
     files = _file_ids(held)
     rows = _rows(study)
-    opening = (("DICOMDIR", [_directory(study, held, files, rows)]), ("README.TXT", [_readme(len(known) - len(held))]))
+    # With the first export: a room that writes no DICOMDIR is spared what writes one.
+    from appliance.web.export_directory import directory
+
+    opening = (
+        ("DICOMDIR", [directory(study, _by_series(held), files, rows)]),
+        ("README.TXT", [_readme(len(known) - len(held))]),
+    )
     drawn = held if request.args.get("previews") != "no" else ()
     previews = Previews(services().codec.run, drawn, files, rows)
     members = chain(opening, _objects(held, files), previews.members(), _index(study, previews))
@@ -95,14 +93,6 @@ def _index(study: Found, previews: Previews) -> Iterator[tuple[str, Iterable[byt
             yield INDEX, [template.render(study=study, sheets=previews.sheets, **words).encode()]
 
     return members()
-
-
-def _directory(study: Found, held: Sequence[StoredInstance], files: FileIds, rows: Mapping[str, Found]) -> bytes:
-    series = [
-        (_keys(rows[members[0].sop_uid], SERIES), [_filed(one, files[one.sop_uid], rows) for one in members])
-        for members in _by_series(held)
-    ]
-    return dicomdir(_keys(study, PATIENT), _keys(study, STUDY), series)
 
 
 def _readme(missing: int) -> bytes:
@@ -132,39 +122,3 @@ def _file_ids(held: Sequence[StoredInstance]) -> FileIds:
 def _rows(study: Found) -> dict[str, Found]:
     query = Query(Level.INSTANCE, study_uid=str(study["StudyInstanceUID"]), limit=MOST_INSTANCES * 2)
     return {str(row["SOPInstanceUID"]): row for row in services().archive.search.find(query)}
-
-
-def _filed(instance: StoredInstance, file_id: tuple[str, ...], rows: Mapping[str, Found]) -> Filed:
-    names = KEYS[record_type(instance.sop_class_uid)]
-    keys = _keys(rows[instance.sop_uid], names)
-    if wants_header(instance.sop_class_uid):
-        keys = _header_keys(instance, names) or keys
-    return Filed(file_id, instance.sop_class_uid, instance.sop_uid, instance.transfer_syntax_uid, keys)
-
-
-def _header_keys(instance: StoredInstance, names: Sequence[str]) -> Dataset | None:
-    """Return keys from the object's own header; None when it cannot be read."""
-    try:
-        document = read_instance(instance, "")[0]
-        whole = Dataset.from_json(document, lambda tag, vr, uri: b"")
-        return _chosen({name: whole[name].value for name in names if name in whole}, names)
-    except (Unreadable, ArchiveError, OSError, ValueError, TypeError, KeyError):
-        return None
-
-
-def _keys(row: Found, names: Sequence[str]) -> Dataset:
-    return _chosen({name: _parts(row.get(name)) for name in names}, names)
-
-
-def _parts(value: Any) -> Any:
-    return value.split("\\") if isinstance(value, str) and "\\" in value else value
-
-
-def _chosen(values: dict[str, Any], names: Sequence[str]) -> Dataset:
-    """Return the keys as a data set; what is unknown stays empty. A sequence that is not there is left out."""
-    keys = Dataset()
-    for name in names:
-        value = values.get(name)
-        if value is not None or not name.endswith("Sequence"):
-            setattr(keys, name, value)
-    return keys

@@ -13,6 +13,7 @@ from appliance.access.roles import Permission
 from appliance.archive.settings import ArchiveSettings
 from appliance.dicomweb.problems import Problem
 from appliance.errors import ArchiveError
+from appliance.http.proxies import Said, said
 from appliance.web.answers import problem_answer
 from appliance.web.authenticators import Authenticator, BadProof, Proof
 from appliance.web.cookies import NAMES, session_of
@@ -60,10 +61,14 @@ class Gate:
             return _forbidden(rule, rule.permission)
         return principal
 
-    def knows(self, headers: Mapping[str, str]) -> bool:
-        """Say whether headers, by names in capitals, prove somebody who may store: before there is a request."""
+    def knows(self, headers: Mapping[str, str], *, on_socket: bool = False) -> bool:
+        """Say whether headers, by names in capitals, prove somebody who may store: before there is a request.
+
+        Of certificates they say the truth on the socket of nginx alone.
+        """
         given, authorization = parse_cookie(headers.get("COOKIE", "")), headers.get("AUTHORIZATION", "")
-        proofs = [Proof(authorization, given.get(name, ""), idle=True) for name in NAMES]
+        shown = Said.read(lambda name: headers.get(name, "")) if on_socket else Said()
+        proofs = [Proof(authorization, given.get(name, ""), True, shown.verify, shown.certificate) for name in NAMES]
         try:
             found = [identity for proof in proofs if (identity := self._known(proof)) is not None]
         except (BadProof, ArchiveError):
@@ -75,8 +80,8 @@ class Gate:
         return next((identity for identity in found if identity is not None), None)
 
     def _identify(self, request: Request) -> Identity | None:
-        proof = Proof(request.headers.get("Authorization", ""), session_of(request), is_idle(request))
-        return self._known(proof)
+        shown, authorization = said(request.environ), request.headers.get("Authorization", "")
+        return self._known(Proof(authorization, session_of(request), is_idle(request), shown.verify, shown.certificate))
 
     def _principal(self, identity: Identity) -> Principal:
         settings = self._settings

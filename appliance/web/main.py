@@ -12,23 +12,27 @@ from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
-from appliance import lifecycle, logs
+from appliance import activation, lifecycle, logs
+from appliance.access.roles import Role
 from appliance.access.sessions import Lifetimes
 from appliance.archive.room import Archive
 from appliance.archive.settings import ArchiveSettings
 from appliance.clock import SystemClock
 from appliance.codec.cache import FrameCache
+from appliance.codec.decoding import decoding
 from appliance.codec.limits import Limits as CodecLimits
-from appliance.codec.pool import Pool
 from appliance.config import Settings, StowEntry, certificate_files, credential
 from appliance.dicomweb.endpoint import Endpoint
 from appliance.errors import ConfigurationError
-from appliance.http.proxies import networks, wrapper
-from appliance.http.server import Limits, WebServer
+from appliance.http.proxies import networks
+from appliance.http.server import Limits
+from appliance.liveness import Liveness
 from appliance.web import create_app
 from appliance.web.access import allowed_names
 from appliance.web.access_lines import AccessLines
+from appliance.web.client_certificates import Holders, load_holders
 from appliance.web.codec_metrics import CodecMetrics
+from appliance.web.doors import KEY, Doors, Places, check_open
 from appliance.web.entrance import entrance, open_book
 from appliance.web.gathering import Gatherer
 from appliance.web.metrics import ApplianceCollector, RequestMetrics, Sources
@@ -42,6 +46,8 @@ from appliance.web.views import Views
 
 ROOM = "web"
 PUBLISH_SECONDS = 1.0
+# The loop behind all connections turns about once a second.
+LOOP_SECONDS = 30.0
 DRAIN_SECONDS = 30.0
 EXIT_STOPPED = 0
 # EX_SOFTWARE: the archive failed and only a fresh process may answer success again.
@@ -56,11 +62,16 @@ def main(settings: Settings) -> int:
     logs.configure(settings.log.level, settings.log.format, ROOM)
     stop = lifecycle.Stop()
     stop.install()
-    archive = Archive.open(ArchiveSettings(**settings.archive_values()), ROOM, housekeeping=True)
+    notices = lifecycle.Notices()
     try:
-        return _serve(settings, archive, stop)
+        notices.opening()
+        archive = Archive.open(ArchiveSettings(**settings.archive_values()), ROOM, housekeeping=True)
+        try:
+            return _serve(settings, archive, stop, notices)
+        finally:
+            archive.close()
     finally:
-        archive.close()
+        notices.close()
         stop.close()
 
 
@@ -74,8 +85,9 @@ class Background(Protocol):
         """End; safe to repeat."""
 
 
-def _serve(settings: Settings, archive: Archive, stop: lifecycle.Stop) -> int:
-    failed = threading.Event()
+def _serve(settings: Settings, archive: Archive, stop: lifecycle.Stop, notices: lifecycle.Notices) -> int:
+    failed, liveness = threading.Event(), Liveness()
+    archive.live_in(liveness)
 
     def archive_failed() -> None:
         failed.set()
@@ -85,8 +97,8 @@ def _serve(settings: Settings, archive: Archive, stop: lifecycle.Stop) -> int:
     server, background = _server(settings, services), _background(settings, services)
     for one in background:
         one.start()
-    server.start()
-    _watch(settings, server, stop)
+    server.start(lambda door: liveness.part(f"http loop, {door}", LOOP_SECONDS).beat)
+    _watch(settings, server, stop, notices, liveness)
     services.recalling.stop()  # nobody is kept waiting for the centre while the room ends
     drained = server.stop(DRAIN_SECONDS)
     services.codec.close()
@@ -99,14 +111,22 @@ def _serve(settings: Settings, archive: Archive, stop: lifecycle.Stop) -> int:
     return EXIT_ARCHIVE_FAILED if failed.is_set() else EXIT_STOPPED
 
 
-def _server(settings: Settings, services: Services) -> WebServer:
+def _server(settings: Settings, services: Services) -> Doors:
     web, reserve = settings.web, settings.archive.reserve_bytes
     limits = Limits(
         threads_of(settings), web.connection_limit, web.max_body_bytes, services.spool, reserve,
-        knows=services.gate.knows,
     )  # fmt: skip
-    application = wrapper(networks(web.trusted_proxies))(create_app(services))
-    return WebServer(application, web.host, web.port, limits)
+    passed = activation.inherited(os.environ).get(KEY, [])
+    places = Places(web.host, web.port, web.socket, networks(web.trusted_proxies), passed)
+    doors = Doors(create_app(services), places, limits, services.gate)
+    check_open(doors.proxied, services.book is not None)
+    return doors
+
+
+def _holders(settings: Settings) -> Holders | None:
+    """Return who comes in by a client certificate. Raises ConfigurationError."""
+    roles = {holder: Role(role) for holder, role in settings.web.certificates.items()}
+    return load_holders(roles, credential(settings.web.tls_ca, os.environ, "web.tls_ca"))
 
 
 def _background(settings: Settings, services: Services) -> tuple[Background, ...]:
@@ -121,20 +141,27 @@ def _background(settings: Settings, services: Services) -> tuple[Background, ...
     )
 
 
-def _watch(settings: Settings, server: WebServer, stop: lifecycle.Stop) -> None:
+def _watch(
+    settings: Settings, server: Doors, stop: lifecycle.Stop, notices: lifecycle.Notices, liveness: Liveness
+) -> None:
     """Say that the room is there until it is to end."""
-    notices = lifecycle.Notices()
-    _publish(settings.runtime_directory, server, "ready")
+    _publish(settings.runtime_directory, server, "ready", liveness)
+    notices.status("serving browsers")
     notices.ready()
     logs.get_logger(__name__).info("door open", host=settings.web.host, port=server.port)
     while not stop.wait(PUBLISH_SECONDS) and server.running:
-        _publish(settings.runtime_directory, server, "ready")
-        notices.watchdog()
-    notices.stopping()
+        _publish(settings.runtime_directory, server, "ready", liveness)
+        liveness.feed(notices.watchdog)
+    notices.draining(DRAIN_SECONDS)
 
 
-def _publish(runtime: Path, server: WebServer, state: str) -> None:
-    lifecycle.publish(runtime, ROOM, {"state": state, "connections": server.connections})
+def _publish(runtime: Path, server: Doors, state: str, liveness: Liveness) -> None:
+    numbers = {"state": state, "connections": server.connections, **liveness.snapshot()}
+    try:
+        lifecycle.publish(runtime, ROOM, numbers)
+    except OSError as error:
+        # A full disk must not keep anybody from reading.
+        logs.get_logger(__name__).warning("numbers not published", reason=error.strerror)
 
 
 def _spool(home: Path) -> Path:
@@ -172,7 +199,7 @@ def _told(key: str, value: Any) -> Any:
 
 def codec_limits(settings: Settings) -> CodecLimits:
     """Return what decoding may cost."""
-    return CodecLimits(**settings.codec.model_dump(exclude={"cache_bytes"}))
+    return CodecLimits(**settings.codec.limits())
 
 
 def threads_of(settings: Settings) -> int:
@@ -187,9 +214,10 @@ def _services(settings: Settings, archive: Archive, spool: Path, archive_failed:
     lifetimes = Lifetimes(web.session_idle, web.session_lifetime)
     book = open_book(settings.home, lifetimes, clock) if web.login == "required" else None
     files = certificate_files(settings, os.environ)
-    sources = Sources(archive.numbers, archive.outbox, archive.confirmations, runtime, files, clock)
+    backed_up = settings.home if settings.backup.directory else None
+    sources = Sources(archive.numbers, archive.outbox, archive.confirmations, runtime, files, clock, backed_up)
     registry.register(ApplianceCollector(sources))
-    codec = Pool(codec_limits(settings), CodecMetrics(registry))
+    codec = decoding(codec_limits(settings), settings.codec.socket, CodecMetrics(registry))
     cache = FrameCache(settings.home / "cache" / "frames", settings.codec.cache_bytes)
     return Services(
         archive=archive,
@@ -201,7 +229,7 @@ def _services(settings: Settings, archive: Archive, spool: Path, archive_failed:
         clock=clock,
         archive_failed=archive_failed,
         metrics=RequestMetrics(registry),
-        gate=entrance(archive.settings, book, clock),
+        gate=entrance(archive.settings, book, clock, _holders(settings)),
         book=book,
         access_lines=AccessLines(archive.accesses, clock),
         series_metadata=SeriesMetadata(settings.home / "cache" / "metadata", settings.web.metadata_cache_bytes),

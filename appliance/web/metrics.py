@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from appliance.archive.backup_record import age_seconds, read_record
 from appliance.archive.confirmations import Confirmations
 from appliance.archive.intake import evictable_bytes, hours_left
 from appliance.archive.numbers import Numbers
@@ -58,6 +59,7 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "room_age_seconds": ("Seconds since the room last spoke.", ("room",)),
     "certificate_days": ("Days until the certificate file under this key ends; below 0 after.", ("key",)),
     "certificate_readable": ("1 while the certificate file under this key can be read.", ("key",)),
+    "backup_age_seconds": ("Age of the newest good backup; +Inf for none, absent without backup.directory.", ()),
     "mqtt_connected": ("1 while the monitor has its broker; absent without a monitor.", ()),
 }
 
@@ -89,7 +91,10 @@ class RequestMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the gauges come from; `certificates` are files by the key they are configured under."""
+    """Where the gauges come from; `certificates` are files by the key they are configured under.
+
+    `backed_up` is the home that backups are to be taken of; None where none are configured.
+    """
 
     numbers: Numbers
     outbox: Outbox
@@ -97,6 +102,7 @@ class Sources:
     runtime: Path
     certificates: Mapping[str, Path]
     clock: Clock
+    backed_up: Path | None = None
 
 
 class ApplianceCollector(Collector):
@@ -113,6 +119,7 @@ class ApplianceCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every family; each has its samples, by label values."""
         samples = {**self._archive(), **self._outbox(), **self._custody(), **self._rooms(), **self._certificates()}
+        samples["backup_age_seconds"] = self._backup()
         for name, (text, labels) in GAUGES.items():
             family = GaugeMetricFamily(PREFIX + name, text, labels=labels)
             for values, number in samples[name].items():
@@ -179,6 +186,12 @@ class ApplianceCollector(Collector):
             "room_age_seconds": {(room,): float(facts["age_seconds"]) for room, facts in found.items()},
             "mqtt_connected": _connected(found.get(MONITOR)),
         }
+
+    def _backup(self) -> dict[tuple[str, ...], float]:
+        if self._sources.backed_up is None:
+            return {}
+        age = age_seconds(read_record(self._sources.backed_up), self._sources.clock.now())
+        return {(): math.inf if age is None else age}
 
     def _certificates(self) -> dict[str, dict[tuple[str, ...], float]]:
         left = days_left(self._sources.certificates, self._sources.clock.now())

@@ -10,9 +10,9 @@ from appliance.archive.reserve import Disk
 from appliance.archive.transcodes import Transcodes
 from appliance.codec.cache import FrameCache
 from appliance.codec.decoder_table import TABLE
+from appliance.codec.decoding import Decoding
 from appliance.codec.faults import OF_THE_OBJECT, CodecFault, Kind
 from appliance.codec.outcome import Outcome
-from appliance.codec.pool import Pool
 from appliance.codec.source import Source
 from appliance.dicomweb.frame_media import READ_BY_BROWSERS
 from appliance.errors import ArchiveError, Busy, DiskFull
@@ -43,7 +43,7 @@ def _key(instance: StoredInstance) -> str:
 class PreparedFrames:
     """Decodes frames through the pool, and keeps them. Safe to share between threads."""
 
-    def __init__(self, pool: Pool, cache: FrameCache, transcodes: Transcodes, disk: Callable[[], Disk]) -> None:
+    def __init__(self, pool: Decoding, cache: FrameCache, transcodes: Transcodes, disk: Callable[[], Disk]) -> None:
         """Write to the cache only while `disk` has twice the reserve free: objects come before frames."""
         self._pool = pool
         self._cache = cache

@@ -14,8 +14,8 @@ from appliance.access.roles import Permission
 class Principal:
     """A person or program, within one tenant of one site.
 
-    `name` is for the records of the archive, "" where there are no logins. `identity` tells accounts and
-    tokens apart for ever, also when a name is given to somebody else later: "account:3", "token:7".
+    `name` is for the records of the archive, "" where there are no logins. `identity` tells accounts, tokens and
+    certificates apart for ever, also when a name is given to somebody else later: "account:3", "token:7".
     """
 
     site: str

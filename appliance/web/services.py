@@ -12,7 +12,7 @@ from flask import current_app
 from appliance.access.book import Book
 from appliance.archive.room import Archive
 from appliance.clock import Clock
-from appliance.codec.pool import Pool
+from appliance.codec.decoding import Decoding
 from appliance.web.ohif_files import Viewer
 from appliance.web.prepared_frames import PreparedFrames
 from appliance.web.recalling import Recalling
@@ -51,7 +51,7 @@ class Services:
     gate: Gate
     book: Book | None
     access_lines: AccessLines
-    codec: Pool
+    codec: Decoding
     frames: PreparedFrames
     recalling: Recalling
     views: Views

@@ -8,7 +8,7 @@ from collections.abc import Set as Those
 from io import SEEK_END
 from itertools import chain
 
-from flask import Blueprint, Response, stream_with_context
+from flask import Blueprint, Response, request, stream_with_context
 
 from appliance.archive.reading import StoredInstance
 from appliance.dicomweb.media_types import DICOM, MULTIPART, Offer
@@ -16,6 +16,7 @@ from appliance.dicomweb.multipart import closing, message_length, part_head
 from appliance.dicomweb.problems import Problem
 from appliance.dicomweb.stored_files import CHUNK, read_file
 from appliance.model.syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
+from appliance.web.accelerated import handed_over
 from appliance.web.answers import Refused, negotiated, warn
 from appliance.web.drawings import known_to_client
 from appliance.web.ranges import ranged
@@ -150,7 +151,8 @@ def whole_file(instance: StoredInstance) -> Response:
 
     content_type = f"{DICOM}; transfer-syntax={instance.transfer_syntax_uid}"
     answer = ranged(read, instance.file_size, content_type, f"{instance.digest}-{instance.offset}")
-    return _named(answer, instance)
+    root = services().archive.settings.root
+    return _named(handed_over(request, answer, instance.path, instance.file_size, root), instance)
 
 
 def decoded_file(instance: StoredInstance) -> Response:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 
-from pki import lineage, renewal, revocation
+from pki import lineage, renewal, revocation, telling
 from pki.cli.authority import say_list
 from pki.cli.desk import Desk, passphrase_option, say_live
 from pki.cli.exit_codes import ExitCode
 from pki.cli.group import report
 from pki.errors import PkiError, Refused
+from pki.layout import Layout
 from pki.ledger import Entry
 from pki.renewal import Outcome, Verdict
 
@@ -22,17 +24,31 @@ LEFT: dict[Verdict, str] = {
 }
 
 
+hooks_option = click.option(
+    "--on-change",
+    "hooks",
+    multiple=True,
+    metavar="COMMAND",
+    callback=lambda *found: _commands(found[2]),
+    help="Run it when something in force is another than when it last ran well; repeatable.",
+)
+
+
 @click.command()
 @click.option("--name", "only", multiple=True, help="Only this lineage; repeatable.")
 @click.option("--force", is_flag=True, help="Also what is not due; needs --name.")
 @click.option("--reuse-key", is_flag=True, help="Keep the key instead of making a new one.")
+@hooks_option
 @passphrase_option
 @click.pass_obj
-def renew(desk: Desk, only: tuple[str, ...], force: bool, reuse_key: bool, passphrase_file: Path | None) -> None:
+def renew(
+    desk: Desk, only: tuple[str, ...], force: bool, reuse_key: bool, hooks: tuple[list[str], ...],
+    passphrase_file: Path | None,
+) -> None:  # fmt: skip
     """Renew what is past two thirds of its life, and the revocation list with it.
 
     Same names, same profile, a new key. Safe to repeat by a timer: what is not due stays as it is. Exit code 1
-    when something is due and could not be renewed.
+    when something is due and could not be renewed, or a command of --on-change failed: the next run repeats it.
     """
     if force and not only:
         raise click.UsageError("--force needs --name: say what to renew before its time.")
@@ -48,7 +64,7 @@ def renew(desk: Desk, only: tuple[str, ...], force: bool, reuse_key: bool, passp
     worst = max([_told(desk, outcome) for outcome in outcomes], default=ExitCode.OK)
     if not any(outcome.verdict is not Verdict.NOT_DUE for outcome in outcomes):
         click.echo("nothing is due")
-    click.get_current_context().exit(worst)
+    click.get_current_context().exit(max(worst, _tell(layout, hooks)))
 
 
 @click.command()
@@ -61,12 +77,17 @@ def renew(desk: Desk, only: tuple[str, ...], force: bool, reuse_key: bool, passp
     help="Why, for the list.",
 )
 @click.option("--retire", is_flag=True, help="Also take the lineage out of use: nothing renews or checks it any more.")
+@hooks_option
 @passphrase_option
 @click.pass_obj
-def revoke(desk: Desk, name_or_serial: str, reason: str, retire: bool, passphrase_file: Path | None) -> None:
+def revoke(
+    desk: Desk, name_or_serial: str, reason: str, retire: bool, hooks: tuple[list[str], ...],
+    passphrase_file: Path | None,
+) -> None:  # fmt: skip
     """Revoke all certificates of a lineage that have not ended, or the one of a serial number, for good.
 
-    Works from the register of serial numbers: the files may be lost. The doors refuse it once they have the new list.
+    Works from the register of serial numbers: the files may be lost. The doors refuse it once they have the new list;
+    exit code 1 when a command of --on-change failed, though it is revoked.
     """
     authority = desk.authority(passphrase_file)
     with desk.layout.changing():
@@ -81,6 +102,29 @@ def revoke(desk: Desk, name_or_serial: str, reason: str, retire: bool, passphras
     if retire:
         click.echo(f"{name_or_serial} is out of use; its files stay in {desk.layout.archive / name_or_serial}")
     say_list(desk, found.next_update_utc, len(found))
+    click.get_current_context().exit(_tell(desk.layout, hooks))
+
+
+def _commands(texts: tuple[str, ...]) -> tuple[list[str], ...]:
+    """The words of each command. Raises BadParameter for one with an open quote, or none."""
+    try:
+        found = tuple(shlex.split(text) for text in texts)
+    except ValueError as error:
+        raise click.BadParameter(f"not a command: {error}") from None
+    if not all(found):
+        raise click.BadParameter("an empty command")
+    return found
+
+
+def _tell(layout: Layout, hooks: tuple[list[str], ...]) -> ExitCode:
+    """Run the commands if anything in force has changed since they last ran well."""
+    if not hooks:
+        return ExitCode.OK
+    with layout.changing():
+        failures = [] if telling.is_told(layout) else telling.tell(layout, hooks)
+    for failure in failures:
+        report(f"{failure.command}: {failure.reason}", "mend it; the next run of renew tries it again")
+    return ExitCode.FINDINGS if failures else ExitCode.OK
 
 
 def _chosen(desk: Desk, word: str, *, retire: bool) -> list[Entry]:

@@ -45,6 +45,7 @@ def issue() -> None:
 @_dns_option
 @_ip_option
 @_both_option
+@click.option("--label", default="", help="Tells it apart from another of the same host: NAME+LABEL.")
 @_common
 @click.pass_obj
 def server(
@@ -54,12 +55,14 @@ def server(
     dns: tuple[str, ...],
     addresses: tuple[str, ...],
     both: bool,
+    label: str,
     days: int | None,
     key_type: str | None,
     **rest: Any,
 ) -> None:
     """A server's, for HTTPS or DICOM TLS: host NAME, its .local name, and more names and addresses."""
-    _issue(desk, profiles.server(name, dns=dns, addresses=addresses, both=both, days=days, key_type=key_type), **rest)
+    order = profiles.server(name, dns=dns, addresses=addresses, both=both, days=days, key_type=key_type, label=label)
+    _issue(desk, order, **rest)
 
 
 @issue.command()

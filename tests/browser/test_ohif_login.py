@@ -16,6 +16,7 @@ from tests.integration.web.test_login import PASSWORD, REQUIRED, add, bearer
 from tests.partners import ohif
 from tests.partners.appliance import Appliance
 from tests.partners.ohif import CANVAS, Reader
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,8 @@ def test_a_session_that_ends_while_ohif_is_open_gives_out_nothing_more(
     reader.wait_for_image(levels=200)
     box.command("user", "reset", "ann", "--password-file", str(box.home.parent / "password"))
     refused = "async () => (await fetch('/dicom-web/studies', { cache: 'no-store' })).status === 401"
-    reader.page.wait_for_function(refused)
+    # `wait_for_function` does not wait for what an asynchronous function promises.
+    wait_until(lambda: bool(reader.page.evaluate(refused)), every=0.2)
     reader.page.reload()
     expect(reader.page).to_have_url(re.compile("/login"))
     enter(reader.page)

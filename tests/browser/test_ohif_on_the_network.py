@@ -25,7 +25,7 @@ JPEG2000_LOSSLESS = "1.2.840.10008.1.2.4.90"
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
-    """A box that is known by a name, and believes a proxy on its own machine."""
+    """A box that is known by a name, with a socket for nginx."""
     if reason := ohif.missing():
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("network")
@@ -33,7 +33,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
     settings = REQUIRED | {
         "APPLIANCE__WEB__OHIF": str(ohif.folder()),
         "APPLIANCE__WEB__ALLOWED_HOSTS": f'["{LAN_NAME}"]',
-        "APPLIANCE__WEB__TRUSTED_PROXIES": '["127.0.0.1"]',
+        "APPLIANCE__WEB__SOCKET": str(folder / "web.sock"),
     }
     with Appliance(folder / "home", settings) as started:
         started.command("init")
@@ -76,7 +76,7 @@ def test_plain_http_on_a_name_of_the_local_network_is_enough(
 
 
 def test_https_ends_at_nginx_as_it_is_shipped(box: Appliance, study_uid: str, visit: Visitor, tmp_path: Path) -> None:
-    with Nginx(tmp_path / "nginx", box.web_port) as front:
+    with Nginx(tmp_path / "nginx", box.home.parent / "web.sock", box.home) as front:
         check_reading(Reader(visit(front.url)), study_uid)
         log = (tmp_path / "nginx" / "dicom-edge-appliance.log").read_text()
         assert "/ohif/viewer" in log

@@ -42,6 +42,7 @@ def test_killed_while_receipts_are_taken_over_each_confirms_once(tmp_path: Path,
                 "together or not at all"
             )
             box.start()
+            box.appliance.wait_ready("sync")
             box.wait_drained()
             wait_until(lambda: box.archive.confirmations.counts()[SINK].bytes == 3, 10)
             wait_until(lambda: box.archive.confirmations.counts()[SINK].unproven == 0, 10)

@@ -123,6 +123,7 @@ def test_a_box_that_never_sent_anything_begins_with_the_first_event(old: Connect
     cx.close()
 
 
+@pytest.mark.full
 def test_a_long_backlog_is_carried_over_in_seconds(old: Connection, tmp_path: Path) -> None:
     fill(old, MANY)
     started = time.monotonic()

@@ -57,6 +57,11 @@ class Appliance:
         }
 
     @property
+    def environ(self) -> dict[str, str]:
+        """The environment of its processes."""
+        return dict(self._environ)
+
+    @property
     def url(self) -> str:
         """Root of the web room, without a slash at the end."""
         return f"http://127.0.0.1:{self.web_port}"

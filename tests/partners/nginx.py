@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ssl
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
-from tests.builders.certificates import Authority
+from appliance.care.setup.proxy_file import Front
+from tests.builders.certificates import Authority, Pair
 from tests.partners.ports import free_ports
 from tests.partners.program import Program, executable
 
@@ -18,6 +19,7 @@ PACKAGING = Path(__file__).resolve().parents[2] / "packaging" / "nginx"
 SHIPPED = PACKAGING / "dicom-edge-appliance.conf"
 CENTRAL = PACKAGING / "central.conf"
 READY_SECONDS = 15.0
+NOTHING: Mapping[str, str] = MappingProxyType({})
 AROUND = """
 daemon off;
 master_process off;
@@ -49,6 +51,7 @@ class Proxy:
         (folder / "site.conf").write_text(site)
         (folder / "nginx.conf").write_text(AROUND.format(folder=folder))
         command = [executable("nginx", "nginx-light"), "-c", str(folder / "nginx.conf"), "-p", str(folder)]
+        self.folder = folder
         self.port = 0
         self.program = Program(command, folder / "nginx.log")
 
@@ -78,21 +81,24 @@ class Proxy:
 
 
 class Nginx(Proxy):
-    """nginx in front of the web room."""
+    """nginx in front of the web room, with what is one box's own beside the site. Clients trust `trusted`."""
 
-    def __init__(self, folder: Path, behind_port: int) -> None:
-        """Write its files; nothing is started yet. `behind_port` is the web room's."""
-        folder.mkdir(parents=True, exist_ok=True)
-        port, plain = free_ports(2)
-        pair = Authority(folder).issue("nginx")
+    def __init__(self, folder: Path, socket: Path, home: Path, more: Mapping[str, str] = NOTHING) -> None:
+        """Write its files; nothing is started yet. `socket` is the web room's; `more` are further files by name."""
+        parts = folder / "dicom-edge-appliance.d"
+        parts.mkdir(parents=True, exist_ok=True)
+        port, self.plain_port = free_ports(2)
+        own = Authority(folder, "Server authority")
+        pair = own.issue("localhost")
+        self.trusted = own.certificate
+        front = Front(f"127.0.0.1:{port}", ("localhost", "127.0.0.1"), pair.certificate, pair.key)
+        plain = f"listen 127.0.0.1:{self.plain_port};\n"
+        for name, text in {"50-installation.conf": front.text() + plain, **more}.items():
+            (parts / name).write_text(text)
         changes = (
-            ("127.0.0.1:8080", f"127.0.0.1:{behind_port}"),
-            ("    listen [::]:80;\n", ""),
-            ("    listen [::]:443 ssl http2;\n", ""),
-            ("listen 80;", f"listen 127.0.0.1:{plain};"),
-            ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
-            ("/etc/ssl/pacs.example/fullchain.pem", str(pair.certificate)),
-            ("/etc/ssl/pacs.example/key.pem", str(pair.key)),
+            ("/run/dicom-edge-appliance/web.sock", str(socket)),
+            ("/etc/nginx/dicom-edge-appliance.d", str(parts)),
+            ("/var/lib/dicom-edge-appliance", str(home)),
         )
         super().__init__(folder, SHIPPED, changes)
         self.port = port
@@ -111,16 +117,25 @@ class CentralNginx(Proxy):
         own = Authority(folder, "Server authority")
         pair = own.issue("receiver.example")
         self.trusted = own.certificate
-        place = "/etc/ssl/receiver.example"
-        listed = f"    ssl_crl                {place}/sites-crl.pem;\n"
-        changes = (
-            ("/run/dicom-edge-central/receiver.sock", str(socket)),
-            ("    listen [::]:443 ssl http2 default_server;\n", ""),
-            ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
-            (f"{place}/fullchain.pem", str(pair.certificate)),
-            (f"{place}/key.pem", str(pair.key)),
-            (f"{place}/sites-ca.pem", str(authority)),
-            (listed, f"    ssl_crl {revoked};\n" if revoked else ""),
-        )
-        super().__init__(folder, CENTRAL, changes)
+        super().__init__(folder, CENTRAL, central_changes(folder, port, socket, pair, authority, revoked))
         self.port = port
+
+
+def central_changes(
+    folder: Path, port: int, socket: Path, pair: Pair, authority: Path, revoked: Path | None
+) -> tuple[tuple[str, str], ...]:
+    """Write the files beside the receiver's site that belong to one centre; return what changes in the site."""
+    parts = folder / "dicom-edge-central.d"
+    parts.mkdir(parents=True, exist_ok=True)
+    listed = f"ssl_crl {revoked};\n" if revoked else ""
+    texts = {
+        "listen.conf": f"listen 127.0.0.1:{port} ssl http2 default_server;\nserver_name receiver.example;\n",
+        "certificate.conf": f"ssl_certificate {pair.certificate};\nssl_certificate_key {pair.key};\n",
+        "sites.conf": f"ssl_client_certificate {authority};\n{listed}ssl_verify_client optional;\n",
+    }
+    for name, text in texts.items():
+        (parts / name).write_text(text)
+    return (
+        ("/run/dicom-edge-central/receiver.sock", str(socket)),
+        ("/etc/nginx/dicom-edge-central.d", str(parts)),
+    )

@@ -11,14 +11,15 @@ import runpy
 import sys
 from functools import partial
 
+from appliance.codec import decoding, service
 from appliance.codec.pool import Pool
-from appliance.web import main as web
 from tests.partners.planted_child import MODULE
 
 WRAPPER = (sys.executable, "-m", "tests.partners.planted_room")
 
 if __name__ == "__main__":
-    setattr(web, "Pool", partial(Pool, module=MODULE))  # noqa: B010
+    for asked in (decoding, service):
+        setattr(asked, "Pool", partial(Pool, module=MODULE))  # noqa: B010
     _, _, _, package, *arguments = sys.argv
     sys.argv = [package, *arguments]
     runpy.run_module(package, run_name="__main__", alter_sys=True)

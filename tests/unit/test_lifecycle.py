@@ -109,11 +109,29 @@ def test_the_service_manager_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert [manager.recv(100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"STOPPING=1"]
 
 
+def test_a_start_or_an_end_that_takes_its_time_says_so(tmp_path: Path) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, pytest.MonkeyPatch.context() as patched:
+        manager.bind(address)
+        patched.setenv("NOTIFY_SOCKET", address)
+        notices = Notices()
+        notices.extend(1.5)
+        notices.opening()
+        notices.draining(30)
+        notices.close()
+        heard = [manager.recv(100).decode() for _ in range(6)]
+    assert heard[0] == "EXTEND_TIMEOUT_USEC=1500000"
+    assert heard[1:3] == [f"EXTEND_TIMEOUT_USEC={600 * 10**6}", "STATUS=opening the archive"]
+    assert heard[3:] == ["STOPPING=1", f"EXTEND_TIMEOUT_USEC={60 * 10**6}", "STATUS=finishing what is under way"]
+    assert notices.heard
+
+
 def test_without_a_service_manager_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     notices = Notices()
     notices.ready()
     notices.close()
+    assert not notices.heard
 
 
 def test_a_second_holder_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:

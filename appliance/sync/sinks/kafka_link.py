@@ -7,7 +7,7 @@ from typing import Any
 
 from appliance.kafka_connection import producer
 from appliance.kafka_connection.faults import KafkaFault
-from appliance.kafka_connection.reaching import Stopping, reach
+from appliance.kafka_connection.reaching import Reached, Stopping, reach
 from appliance.sync.sinks.contract import Misconfigured
 from appliance.sync.sinks.kafka_faults import as_obstacle
 
@@ -49,14 +49,28 @@ def connect(
     Nothing is left open after an error.
     """
     names = tuple(topics)
+    reached = reach_checked(configs, names, profile=profile, seconds=seconds, stopping=stopping)
     try:
-        reached = reach(configs, names, seconds=seconds, stopping=stopping)
+        return Link(producer.link(configs, reached, names))
+    except KafkaFault as fault:
+        raise as_obstacle(fault) from fault
+
+
+def reach_checked(
+    configs: Mapping[str, Any], topics: Iterable[str], *, profile: str, seconds: float, stopping: Stopping
+) -> Reached:
+    """Reach the cluster and check the topics, as `connect` does; whoever asked closes its client.
+
+    Raises as `connect`. Nothing is left open after an error.
+    """
+    try:
+        reached = reach(configs, topics, seconds=seconds, stopping=stopping)
         crowded = [name for name, count in reached.partitions.items() if profile == ONE_PARTITION and count != 1]
         if crowded:
             reached.client.close()
             hint = "its readers look at partition 0 only: create it anew with one partition"
             message = f"topic {crowded[0]} has several partitions, which the profile {profile} forbids"
             raise Misconfigured(message, hint=hint)
-        return Link(producer.link(configs, reached, names))
+        return reached
     except KafkaFault as fault:
         raise as_obstacle(fault) from fault

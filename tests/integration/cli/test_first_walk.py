@@ -107,7 +107,7 @@ def test_the_status_has_its_keys(box: Appliance) -> None:
     assert status["ready"] is True
     assert set(status) == {
         "version", "ready", "studies", "series", "instances", "not_held", "evicted", "quarantined", "conflicts",
-        "unreadable_pixels", "disk", "custody", "sinks", "last_store", "rooms",
+        "unreadable_pixels", "disk", "custody", "sinks", "last_store", "rooms", "backup",
     }  # fmt: skip
     assert set(status["disk"]) == {
         "free_bytes", "reserve_bytes", "evictable_bytes", "intake_bytes_per_second", "outage_hours",

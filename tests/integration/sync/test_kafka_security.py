@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from appliance.kafka_connection.login import asks_for_login
+from appliance.sync.probing import probe
 from appliance.sync.sinks.contract import Misconfigured, Unreachable
+from appliance.sync.sinks.kafka_options import KafkaOptions
 from tests.builders.certificates import Authority
 from tests.integration.sync.kafka_stage import Stage
 from tests.integration.sync.records import texts
 from tests.partners.kafka import KafkaBroker
 from tests.partners.kafka_doors import Security
 from tests.sockets import connections_to
+from tests.waiting import wait_until
 
 USER, PASSWORD = "edge", "a-long-secret"
 
@@ -158,3 +163,26 @@ def test_the_wrong_kind_of_door_is_an_obstacle_that_says_so(stage: Stage, door: 
     (answer,) = stage.sink(security=security).deliver([stage.make.state()]).values()
     assert isinstance(answer, Misconfigured | Unreachable)
     assert "security" in answer.hint or "line" in answer.hint
+
+
+def test_a_probe_tells_what_a_delivery_would_meet_and_leaves_nothing(stage: Stage, password: Path) -> None:
+    for kind in ("state", "image"):
+        stage.broker.allow(USER, stage.topics[kind], "WRITE", "DESCRIBE")
+    told = {"topics": stage.topics, "access_records": False, "transcode_records": False}
+    login = {"security": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN", "username": USER, "password_file": password}
+    values: dict[str, Any] = {**told, **login}
+    options = KafkaOptions((stage.broker.servers("sasl"),), "site-1", **values)
+
+    def let_in() -> bool:
+        with suppress(Misconfigured):
+            return probe(options) == {}
+        return False
+
+    wait_until(let_in, 10)  # the brokers tell each other of permissions
+    with pytest.raises(Misconfigured, match="does not permit it"):
+        probe(dataclasses.replace(options, topics={**stage.topics, "image": "nowhere"}))
+    password.write_text("not-" + PASSWORD)
+    with pytest.raises(Misconfigured, match="rejects the login"):
+        probe(options)
+    assert not connections_to(stage.broker.ports["sasl"])
+    assert stage.found("state") == stage.found("image") == []

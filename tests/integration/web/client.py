@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email.parser import BytesParser
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ import requests
 from pydicom import Dataset
 
 from appliance.dicomweb.multipart import closing, part_head
+from tests.builders.certificates import Pair
 from tests.builders.instances import part10
 
 BOUNDARY = "a-test-boundary"
@@ -34,10 +36,14 @@ def read_parts(answer: requests.Response) -> list[tuple[str, bytes]]:
 class WebClient:
     """Requests below one URL. A context manager."""
 
-    def __init__(self, url: str) -> None:
-        """Nothing is connected yet."""
+    def __init__(self, url: str, trusted: Path | None = None, pair: Pair | None = None) -> None:
+        """Nothing is connected yet. With https: whom to trust (PEM), and the certificate to show."""
         self.url = url
         self._session = requests.Session()
+        # Neither proxies nor authorities of the machine that the tests run on.
+        self._session.trust_env = False
+        self._session.verify = str(trusted) if trusted else True
+        self._session.cert = (str(pair.certificate), str(pair.key)) if pair else None
 
     def ask(self, method: str, path: str, **more: Any) -> requests.Response:
         """Send one request; redirects are not followed."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.web.client import WebClient
+from tests.integration.web.front import Front, running
 from tests.partners.appliance import Appliance
 
 
@@ -24,4 +25,18 @@ def appliance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
 def web(appliance: Appliance) -> Iterator[WebClient]:
     """A client of that room, with a session of its own."""
     with WebClient(appliance.url) as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
+def front() -> Iterator[Front]:
+    """A box behind nginx."""
+    with running() as found:
+        yield found
+
+
+@pytest.fixture
+def outside(front: Front) -> Iterator[WebClient]:
+    """Somebody on the other side of nginx."""
+    with front.client() as client:
         yield client

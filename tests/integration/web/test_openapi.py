@@ -13,7 +13,7 @@ from schemathesis import GenerationMode
 from tests.builders.instances import ct
 from tests.integration.web.client import SECONDS, WebClient
 
-EXAMPLES = 30
+EXAMPLES = 15
 SEED = 4
 
 

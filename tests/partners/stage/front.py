@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.partners.lasting_ports import lasting_ports
-from tests.partners.nginx import CENTRAL, READY_SECONDS, Proxy
+from tests.partners.nginx import CENTRAL, READY_SECONDS, Proxy, central_changes
 from tests.partners.stage.keys import Keys
-
-PLACE = "/etc/ssl/receiver.example"
 
 
 class Front(Proxy):
@@ -17,16 +15,7 @@ class Front(Proxy):
     def __init__(self, folder: Path, socket: Path, keys: Keys) -> None:
         """Write its files; nothing is started yet. `socket` is the receiver's."""
         (port,) = lasting_ports(1)
-        pair = keys.server()
-        changes = (
-            ("/run/dicom-edge-central/receiver.sock", str(socket)),
-            ("    listen [::]:443 ssl http2 default_server;\n", ""),
-            ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
-            (f"{PLACE}/fullchain.pem", str(pair.certificate)),
-            (f"{PLACE}/key.pem", str(pair.key)),
-            (f"{PLACE}/sites-ca.pem", str(keys.authority)),
-            (f"{PLACE}/sites-crl.pem", str(keys.revoked)),
-        )
+        changes = central_changes(folder, port, socket, keys.server(), keys.authority, keys.revoked)
         super().__init__(folder, CENTRAL, changes)
         self.port = port
 

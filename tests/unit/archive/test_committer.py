@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,20 @@ def test_what_is_returned_is_committed(database: Database) -> None:
     committer = Committer(database)
     assert committer.run(lambda cx: cx.execute("INSERT INTO t VALUES (1) RETURNING n").fetchall()[0][0]) == 1
     assert numbers(database) == [1]
+
+
+def test_it_says_since_when_a_commit_is_under_way(database: Database) -> None:
+    committer, seen = Committer(database), list[float | None]()
+    before = time.monotonic()
+    committer.run(lambda cx: seen.append(committer.began()))
+    with pytest.raises(ArchiveError):
+        committer.run(_refuse)
+    assert seen[0] is not None and before <= seen[0] <= time.monotonic()
+    assert committer.began() is None
+
+
+def _refuse(cx: Connection) -> None:
+    raise ArchiveError("no")
 
 
 def test_many_threads_share_transactions_and_a_failing_job_spoils_none_of_them(database: Database) -> None:

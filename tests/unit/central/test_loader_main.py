@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from appliance import lifecycle
-from appliance.central.loader_main import _places
+from appliance.central.loader_main import _longest_piece, _places
 from appliance.central.loader_numbers import LoaderNumbers
 from appliance.config import load
 from appliance.errors import ConfigurationError
@@ -47,6 +47,20 @@ def test_without_doris_everything_goes_to_postgres(tmp_path: Path) -> None:
 def test_topics_have_other_names_where_that_is_said_and_a_loader_reads_some_of_them(tmp_path: Path) -> None:
     text = '[central.loader]\nkinds = ["state", "access"]\n[central.kafka.topics]\nstate = "mine"\n'
     assert set(_routes(tmp_path, text)) == {"mine", "webapi_access_queue"}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("", 300),
+        ("[central.postgres]\nconnect_timeout = 5\nstatement_timeout = 100\nlock_timeout = 10\n", 5 + 10 * 110),
+        ("[central.doris]\nconnect_timeout = 5\nload_timeout = 600\n", 4 * 605),
+    ],
+)
+def test_the_watchdog_waits_for_the_longest_load_that_is_allowed(tmp_path: Path, text: str, seconds: float) -> None:
+    file = tmp_path / "appliance.toml"
+    file.write_text(text)
+    assert _longest_piece(load(file, {}).settings) >= seconds
 
 
 @pytest.mark.parametrize(

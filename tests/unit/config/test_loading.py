@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from appliance.config import Settings, load
+from appliance import places
+from appliance.config import Settings, load, loading
 from appliance.config.loading import lookalikes
 from appliance.errors import ConfigurationError
+from tests.architecture.source import ROOT
 
 
 def written(folder: Path, text: str, name: str = "appliance.toml") -> Path:
@@ -115,3 +117,36 @@ def test_a_variable_that_only_looks_like_a_setting_is_told(variable: str, words:
 def test_variables_of_others_are_nobodys_business() -> None:
     environ = ("APPLIANCE__HOME", "APPLIANCE_SUPERVISOR", "APPLIANCE_FAILPOINTS", "APPLIANCEHOME", "HOME", "SCP_PORT")
     assert lookalikes(dict.fromkeys(environ, "x")) == []
+
+
+def test_what_the_package_decides_is_below_everything_else(tmp_path: Path) -> None:
+    vendor = written(tmp_path, '[scp]\nport = 1\nhost = "::1"\n', "vendor.toml")
+    path = written(tmp_path, "[scp]\nport = 2\n")
+    loaded = load(path, {}, vendor=vendor)
+    assert (loaded.settings.scp.port, loaded.settings.scp.host) == (2, "::1")
+    assert loaded.origins == {"scp.port": str(path), "scp.host": str(vendor)}
+
+
+def test_the_installed_layer_is_for_the_installed_box_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "VENDOR", written(tmp_path, "[scp]\nport = 4242\n", "vendor.toml"))
+    monkeypatch.setattr(loading, "DEFAULT_PATH", tmp_path / "none" / "appliance.toml")
+    assert load(None, {}).settings.scp.port == 4242
+    assert load(None, {"APPLIANCE__HOME": "/var/lib/dicom-edge-appliance"}).settings.scp.port == 4242
+    assert load(None, {"APPLIANCE__HOME": str(tmp_path)}).settings.scp.port == 11112
+    assert load(written(tmp_path, ""), {}).settings.scp.port == 11112
+
+
+def test_a_file_can_be_tried_before_it_is_written(tmp_path: Path) -> None:
+    path = written(tmp_path, "[scp]\nport = 1\n")
+    part = tmp_path / "conf.d" / "50-tried.toml"
+    assert load(path, {}, instead={part: "[scp]\nport = 2\n"}).settings.scp.port == 2
+    with pytest.raises(ConfigurationError, match=r"50-tried\.toml"):
+        load(path, {}, instead={part: "[scp]\nport = 'x'\n"})
+    assert not part.exists()
+
+
+def test_the_packages_layer_is_sound() -> None:
+    path = ROOT / "packaging" / "vendor.toml"
+    settings = load(path, {}).settings
+    assert (settings.runtime, settings.web.socket) == (places.RUNTIME, places.WEB_SOCKET)
+    assert settings.codec.socket == places.CODEC_SOCKET

@@ -110,6 +110,14 @@ def test_a_relative_secret_is_a_credential_of_systemd() -> None:
         credential(Path("token"), {}, "k")
 
 
+def test_a_credential_of_the_directory_that_the_units_hand_over_goes_by_its_own_name(tmp_path: Path) -> None:
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    (tmp_path / "appliance_token").touch()
+    assert credential(Path("token"), environ, "k") == tmp_path / "appliance_token"
+    (tmp_path / "token").touch()
+    assert credential(Path("token"), environ, "k") == tmp_path / "token"
+
+
 def test_a_longer_lease_makes_room_for_a_longer_delivery_timeout() -> None:
     sink = {"kind": "kafka", "bootstrap_servers": ["k:9092"], "delivery_timeout": 100, "lease_seconds": 120}
     assert load(None, {"APPLIANCE__SYNC__SINKS": json.dumps({"a": sink})}).settings.sync.sinks["a"].lease_seconds == 120

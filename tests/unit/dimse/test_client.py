@@ -10,9 +10,9 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, evt
-from pynetdicom.sop_class import CTImageStorage, MRImageStorage  # type: ignore[attr-defined]
+from pynetdicom.sop_class import CTImageStorage, MRImageStorage, Verification  # type: ignore[attr-defined]
 
-from appliance.dimse.client import Peer, contexts, store
+from appliance.dimse.client import Peer, Rejected, contexts, echo, encoded, store
 from appliance.errors import PeerError
 from tests.builders.instances import ct
 from tests.partners.ports import free_ports
@@ -31,6 +31,7 @@ def scp(answer: Callable[[evt.Event], int], *, title: str = "SCP", strict: bool 
     entity = AE(ae_title=title)
     entity.require_called_aet = strict
     entity.add_supported_context(CTImageStorage)
+    entity.add_supported_context(Verification)
     server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, answer)])
     assert server is not None
     try:
@@ -72,7 +73,7 @@ def test_a_refused_class_is_named() -> None:
 
 
 def test_a_rejected_association_says_where_to_look() -> None:
-    with scp(lambda _: 0, title="OTHER", strict=True) as peer, pytest.raises(PeerError) as caught:
+    with scp(lambda _: 0, title="OTHER", strict=True) as peer, pytest.raises(Rejected) as caught:
         store(peer, [image()])
     assert "scp.peers" in caught.value.hint
 
@@ -88,3 +89,23 @@ def test_nobody_there_is_a_peer_error() -> None:
 def test_contexts_are_one_per_class_and_syntax() -> None:
     found = contexts([image(), image(), image(SOPClassUID=MRImageStorage)])
     assert [str(context.abstract_syntax) for context in found] == [str(CTImageStorage), str(MRImageStorage)]
+
+
+def test_an_echo_is_answered_or_rejected() -> None:
+    with scp(lambda _: 0) as peer:
+        echo(peer)
+    with scp(lambda _: 0, title="OTHER", strict=True) as peer, pytest.raises(Rejected):
+        echo(peer)
+
+
+def test_the_bytes_that_are_sent_are_told_beforehand() -> None:
+    received: list[bytes] = []
+
+    def take(event: evt.Event) -> int:
+        received.append(event.request.DataSet.getvalue())  # type: ignore[union-attr]  # of a C-STORE it is there
+        return 0x0000
+
+    one = image()
+    with scp(take) as peer:
+        store(peer, [one])
+    assert received == [encoded(one)]

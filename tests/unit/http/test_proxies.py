@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from appliance.http.proxies import networks, wrapper
+from appliance.http.proxies import SAID, SAID_BY, OnSocket, Said, networks, said, wrapper
 
 
 def seen(sender: str, trusted: tuple[str, ...], **headers: str) -> dict[str, Any]:
@@ -44,3 +44,29 @@ def test_anybody_elses_word_stays_to_be_refused(trusted: tuple[str, ...]) -> Non
 def test_what_is_no_address_is_not_taken(said: str) -> None:
     environ = seen("10.0.0.1", ("10.0.0.1",), HTTP_X_FORWARDED_FOR=said, HTTP_X_FORWARDED_PROTO="gopher")
     assert (environ["REMOTE_ADDR"], environ["wsgi.url_scheme"]) == ("10.0.0.1", "http")
+
+
+def through_socket(**headers: str) -> dict[str, Any]:
+    """Return the environment of a request that came by the socket of nginx."""
+    environ: dict[str, Any] = {"REMOTE_ADDR": "localhost", "REMOTE_PORT": "1", "wsgi.url_scheme": "http", **headers}
+    list(OnSocket(lambda environ, start_response: [])(environ, lambda *_: None))  # type: ignore[arg-type]
+    return environ
+
+
+def test_on_the_socket_nginx_is_believed_and_its_headers_are_gone() -> None:
+    given = {f"HTTP_{name.upper().replace('-', '_')}": field for field, name in SAID_BY.items()}
+    environ = through_socket(**SENT, **given)
+    assert (environ["REMOTE_ADDR"], environ["wsgi.url_scheme"]) == ("192.0.2.7", "https")
+    assert said(environ) == Said(**{field: field for field in SAID_BY})
+    assert not [name for name in environ if name.startswith("HTTP_")]
+
+
+@pytest.mark.parametrize("sender", ["", "unknown"])
+def test_a_sender_that_nginx_does_not_name_is_nobody_and_not_this_machine(sender: str) -> None:
+    assert through_socket(HTTP_X_FORWARDED_FOR=sender)["REMOTE_ADDR"] == ""
+
+
+def test_no_header_says_what_nginx_says() -> None:
+    environ = seen("10.0.0.1", ("10.0.0.1",), HTTP_X_EDGE_BODY="asked", HTTP_APPLIANCE_SAID="x")
+    assert said(environ) == Said() == said({**environ, SAID: "x"})
+    assert environ["HTTP_X_EDGE_BODY"] == "asked"  # stays, to be refused

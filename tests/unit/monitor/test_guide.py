@@ -1,4 +1,4 @@
-"""docs/monitoring.md names every topic, state and field, and every alert that is shipped."""
+"""docs/monitoring.md names every topic, state and field, docs/operations.md what to do about each of them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from appliance.archive.reserve import Disk
 from appliance.central import loader_metrics as loader
 from appliance.central import metrics as central
-from appliance.monitor.snapshot import health
+from appliance.cli.status import COUNTS, UNREADABLE
+from appliance.monitor.snapshot import Snapshot, faults, health
 from appliance.monitor.standing import Standing, State
 from appliance.monitor.topics import Topics
 from appliance.web.metrics import GAUGES, PREFIX, RequestMetrics
-from tests.unit.monitor.snapshots import NOW, sound
+from tests.unit.monitor.snapshots import NOW, room, sink, sound
 
 ROOT = Path(__file__).resolve().parents[3]
 GUIDE = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+RUNBOOK = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 RULES = ROOT / "packaging" / "prometheus" / "dicom-edge-alerts.yml"
 
 
@@ -86,14 +89,19 @@ def test_every_field_of_a_report_is_documented() -> None:
     assert status | fields(health(sound(), State.READY, "b")) <= code(GUIDE)
 
 
-def test_links_inside_the_guide_lead_somewhere() -> None:
-    wanted = set(re.findall(r"\]\(#([\w-]+)\)", GUIDE))
-    assert wanted and wanted <= anchors(GUIDE)
+@pytest.mark.parametrize("text", [GUIDE, RUNBOOK], ids=["monitoring", "operations"])
+def test_links_inside_a_guide_lead_somewhere(text: str) -> None:
+    wanted = set(re.findall(r"\]\(#([\w-]+)\)", text))
+    assert wanted and wanted <= anchors(text)
 
 
-def test_links_to_other_documents_lead_somewhere() -> None:
-    wanted = set(re.findall(r"\]\(([\w-]+\.md)", GUIDE))
-    assert wanted and not [name for name in wanted if not (ROOT / "docs" / name).exists()]
+@pytest.mark.parametrize("text", [GUIDE, RUNBOOK], ids=["monitoring", "operations"])
+def test_links_to_other_documents_lead_somewhere(text: str) -> None:
+    wanted = set(re.findall(r"\]\(([\w-]+\.md)(?:#([\w-]+))?", text))
+    assert wanted
+    for name, anchor in wanted:
+        assert (ROOT / "docs" / name).exists(), name
+        assert not anchor or anchor in anchors((ROOT / "docs" / name).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert.name)
@@ -102,10 +110,52 @@ def test_an_alert_is_whole(alert: Alert) -> None:
     assert set(rule) == {"alert", "expr", "for", "labels", "annotations"}
     assert re.fullmatch(r"\d+[smhd]", rule["for"])
     assert rule["labels"]["severity"] in ("info", "warning", "critical")
-    assert set(rule["annotations"]) == {"summary", "runbook"}
-    document, _, anchor = rule["annotations"]["runbook"].partition("#")
-    assert document == "docs/monitoring.md" and anchor in anchors(GUIDE)
-    assert anchor == alert.name.lower()
+    assert set(rule["annotations"]) == {"summary", "runbook_url"}
+    document, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+    assert document == "file:///usr/share/doc/dicom-edge-appliance/operations.md" and anchor == alert.name.lower()
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert.name)
+def test_an_alert_has_a_section_that_a_technician_can_work_by(alert: Alert) -> None:
+    section = re.search(rf"^### {alert.name}\n\n(.*?)(?=^##)", RUNBOOK, re.M | re.S)
+    assert section, f"docs/operations.md has no section {alert.name}"
+    labels = re.findall(r"^\*\*([^*]+?)\.?\*\*", section[1], re.M)
+    assert labels == ["What it means", "What is at stake", "What to do", "Over when"]
+    assert re.search(r"^1\. ", section[1], re.M)
+
+
+def test_no_section_is_about_an_alert_that_there_is_not() -> None:
+    assert set(re.findall(r"^### (DicomEdge\w+)$", RUNBOOK, re.M)) == {alert.name for alert in alerts()}
+
+
+def troubled() -> list[Snapshot]:
+    """Boxes that between them have every fault there is."""
+    rooms = {"scp": room(alive=False), "web": room(), "sync": room(state="draining")}
+    breakers = [sound(sinks=sink(breaker=state)) for state in ("open", "half-open", "paused")]
+    full = sound(disk=Disk(0, 1))
+    return [sound(rooms=rooms), sound(disk=None), full, sound(sinks=sink(held="by hand")), *breakers]
+
+
+def test_every_state_and_fault_says_where_to_go_on() -> None:
+    assert {state.value for state in State} <= code(RUNBOOK)
+    said = {re.sub(r"\b(scp|web|sync|kafka)\b", "NAME", fault) for box in troubled() for fault in faults(box)}
+    assert len(said) == 8
+    assert said <= code(RUNBOOK)
+
+
+def test_every_number_of_the_status_that_can_be_bad_says_where_to_go_on() -> None:
+    names = {
+        *COUNTS[3:],
+        UNREADABLE,
+        "outage_hours",
+        "dead",
+        "buried",
+        "oldest_seconds",
+        "unproven",
+        "receipts",
+        "backup",
+    }
+    assert names <= code(RUNBOOK)
 
 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert.name)

@@ -75,6 +75,7 @@ def test_the_health_report() -> None:
             "evictable_bytes": 0, "outage_hours": 100.0,
         },
         "certificates": {"mqtt.tls_certificate": 12.5},
+        "backup_age_seconds": None,
         "last_c_store": "2023-11-14T22:12:20Z",
     }  # fmt: skip
 

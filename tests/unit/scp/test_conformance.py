@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from appliance.archive.group2 import IMPLEMENTATION_CLASS_UID
-from appliance.scp.conformance import render, tables
 from appliance.scp.contexts import storage_classes
 from appliance.scp.pdu import MAX_ASSOCIATE_RQ
+from tests.architecture.conformance import render, tables
 
 STATEMENT = Path(__file__).resolve().parents[3] / "docs" / "conformance.md"
 
 
 def test_its_tables_are_the_programs() -> None:
     text = STATEMENT.read_text(encoding="utf-8")
-    assert text == render(text), "run python -m appliance.scp.conformance docs/conformance.md"
+    assert text == render(text), "run `make reference`"
 
 
 def test_every_table_stands_in_it() -> None:

@@ -9,10 +9,13 @@ import pytest
 
 from appliance.config import Settings
 from appliance.config.sinks import ENTRIES
+from appliance.lifecycle import Stop
+from appliance.liveness import Liveness
 from appliance.sync import main
 from appliance.sync.sinks.kafka_options import KafkaOptions
 from appliance.sync.sinks.registry import KINDS, DirectoryOptions
 from appliance.sync.sinks.stow_options import StowOptions
+from tests.clocks import FakeClock
 
 OUR_OWN = {"kafka": {"source"}, "directory": {"root", "create", "beside", "floor_bytes"}}
 
@@ -34,7 +37,7 @@ def test_a_kafka_sink_is_told_who_we_are_and_where_its_secrets_lie(monkeypatch: 
         "kind": "kafka", "bootstrap_servers": ["k:9092"], "security": "SASL_SSL", "username": "box",
         "password_file": "password", "tls_ca": "/etc/ca.pem", "topics": {"state": "s"},
     }  # fmt: skip
-    told = main._options(Settings(site={"id": "clinic-7"}, sync={"sinks": {"centre": sink}}), "centre")  # type: ignore[arg-type]
+    told = main.options_of(Settings(site={"id": "clinic-7"}, sync={"sinks": {"centre": sink}}), "centre")  # type: ignore[arg-type]
     assert isinstance(told, KafkaOptions)
     assert (told.source, told.bootstrap_servers, told.topics) == ("clinic-7", ("k:9092",), {"state": "s"})
     assert (told.password_file, told.tls_ca) == (Path("/run/credentials/sync/password"), Path("/etc/ca.pem"))
@@ -42,7 +45,7 @@ def test_a_kafka_sink_is_told_who_we_are_and_where_its_secrets_lie(monkeypatch: 
 
 def test_a_stow_sink_is_told_all_it_may_need() -> None:
     sink = {"kind": "stow", "url": "https://x/dicom-web", "headers": {"x-tenant": "a"}, "batch_count": 3}
-    told = main._options(Settings(sync={"sinks": {"pixels": sink}}), "pixels")  # type: ignore[arg-type]
+    told = main.options_of(Settings(sync={"sinks": {"pixels": sink}}), "pixels")  # type: ignore[arg-type]
     assert isinstance(told, StowOptions)
     assert (told.url, told.headers, told.batch_count) == ("https://x/dicom-web", {"x-tenant": "a"}, 3)
 
@@ -50,8 +53,8 @@ def test_a_stow_sink_is_told_all_it_may_need() -> None:
 def test_a_directory_without_a_path_is_the_appliances_own(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, sync={"sinks": {"a": {}, "b": {"path": "/mnt/b"}}})  # type: ignore[arg-type]
     floor = settings.archive.reserve_bytes // 2
-    assert main._options(settings, "a") == DirectoryOptions(tmp_path / "a", True, tmp_path, floor)
-    assert main._options(settings, "b") == DirectoryOptions(Path("/mnt/b"), False, tmp_path, floor)
+    assert main.options_of(settings, "a") == DirectoryOptions(tmp_path / "a", True, tmp_path, floor)
+    assert main.options_of(settings, "b") == DirectoryOptions(Path("/mnt/b"), False, tmp_path, floor)
 
 
 def test_a_sink_may_have_limits_of_its_own() -> None:
@@ -64,3 +67,25 @@ def test_a_sink_may_have_limits_of_its_own() -> None:
     (window,) = timetable.windows
     assert (window.days, window.start, window.end, window.bytes_per_second) == (frozenset({5, 6}), 22, 6, 5)
     assert str(timetable.zone) == "Asia/Shanghai"
+
+
+def test_every_thread_has_a_time_in_which_it_must_be_heard_of() -> None:
+    sinks = {
+        "here": {},
+        "kafka": {"kind": "kafka", "bootstrap_servers": ["k:9092"], "lease_seconds": 900},
+        "centre": {"kind": "stow", "url": "https://x/dicom-web"},
+    }
+    settings = Settings(sync={"sinks": sinks}, archive={"max_object_bytes": 10**9})  # type: ignore[arg-type]
+    clock, stop = FakeClock(), Stop()
+    liveness = Liveness(clock.monotonic)
+    wishes = main._wishes(settings, stop, liveness)
+    assert set(wishes) == {"sink here", "sink kafka", "sink centre", "retention"}
+    late = []
+    for seconds in (301, 501 - 301, 2699 - 501, 2):  # a piece; the largest object on a slow disk too; three leases
+        clock.advance(seconds)
+        late.append(liveness.stuck())
+    stop.close()
+    assert late[0] == ("retention", "sink centre")
+    assert late[1] == ("retention", "sink centre", "sink here")
+    assert late[2] == late[1]
+    assert late[3] == ("retention", "sink centre", "sink here", "sink kafka")

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from appliance.access.book import Book
 from appliance.access.passwords import Passwords
-from appliance.access.roles import PERSONAL, Role
+from appliance.access.roles import OF_TOKENS, PERSONAL
 from appliance.archive.settings import ArchiveSettings
 from appliance.clock import SystemClock
 from appliance.web import create_app
@@ -59,7 +59,7 @@ def only_the_gate(app: Flask) -> None:
 def keys(book: Book) -> dict[str, dict[str, str]]:
     """Return headers that prove each role: by a session, and "token:ROLE" by a token."""
     found = {}
-    for role in Role:
+    for role in OF_TOKENS:
         token = book.tokens.add(f"{role.value}-token", role, None)
         found[f"token:{role.value}"] = {"Authorization": f"Bearer {token}"}
     for role in PERSONAL:

@@ -60,7 +60,15 @@ def scraped(tmp_path: Path) -> Iterator[Callable[[], dict[str, float]]]:
     registry = CollectorRegistry()
     registry.register(
         ApplianceCollector(
-            Sources(archive.numbers, archive.outbox, archive.confirmations, tmp_path / "run", files, SystemClock())
+            Sources(
+                archive.numbers,
+                archive.outbox,
+                archive.confirmations,
+                tmp_path / "run",
+                files,
+                SystemClock(),
+                tmp_path / "home",
+            )
         )
     )
 

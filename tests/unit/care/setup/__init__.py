@@ -1,0 +1,1 @@
+"""Setting a machine up: the parts that touch nothing."""

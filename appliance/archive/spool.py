@@ -93,6 +93,9 @@ def _remove_abandoned(entry: Path) -> bool:
         return False
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Its owner may have ended since it was opened, and a successor have made a directory of the same name.
+        if not _is_lock_of(lock, entry):
+            return False
         shutil.rmtree(entry, ignore_errors=True)
     except OSError:
         return False

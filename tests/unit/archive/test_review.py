@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from io import BytesIO
@@ -164,6 +165,27 @@ def test_a_sweep_leaves_the_spool_of_a_living_process_alone(tmp_path: Path) -> N
         stop.set()
         thread.join(10)
     assert swept
+
+
+def test_a_sweep_that_looked_at_a_predecessor_leaves_its_successor_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, flock = Spool(tmp_path, "test"), Spool(tmp_path, "test"), fcntl.flock
+    os.close(first.create()[0])
+    arriving: list[tuple[int, Path]] = []
+
+    def slowly(lock: int, how: int) -> None:
+        if how & fcntl.LOCK_NB and not arriving:
+            first.close()
+            arriving.append(second.create())
+        flock(lock, how)
+
+    monkeypatch.setattr(fcntl, "flock", slowly)
+    assert sweep(tmp_path) == 0
+    ((descriptor, path),) = arriving
+    assert path.exists()
+    os.close(descriptor)
+    second.close()
 
 
 def test_a_truncating_checkpoint_does_not_wait_for_readers(archive: Archive) -> None:

@@ -85,6 +85,8 @@ class MqttWatcher:
         """Say goodbye and end the thread."""
         self._client.disconnect()
         self._client.loop_stop()
+        # paho closes its inner sockets when it is freed, and a circle is freed in any order, its sockets first.
+        self._client.on_connect = self._client.on_subscribe = self._client.on_message = None
 
     def __enter__(self) -> Self:
         """Connect and subscribe; AssertionError when that takes too long."""

@@ -163,8 +163,9 @@ class Service:
             if caller.ask():
                 self._watch(caller)
                 caller.answer()
-        except Exception:  # boundary: one caller's thread; the others go on
-            log.exception("a caller could not be served")
+        except Exception as error:  # boundary: one caller's thread; the others go on
+            # The kind alone: its words may quote what it choked on.
+            log.error("a caller could not be served", error=type(error).__name__)
         finally:
             self._forget(caller)
             caller.close()

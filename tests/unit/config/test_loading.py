@@ -150,3 +150,11 @@ def test_the_packages_layer_is_sound() -> None:
     settings = load(path, {}).settings
     assert (settings.runtime, settings.web.socket) == (places.RUNTIME, places.WEB_SOCKET)
     assert settings.codec.socket == places.CODEC_SOCKET
+    assert settings.sync.sinks == {}, "images are not doubled on the disk of a box that was told of no destination"
+    assert settings.retention.interval_seconds == 0, "a timer does it"
+
+
+def test_a_destination_takes_the_place_of_the_packages_none(tmp_path: Path) -> None:
+    vendor = ROOT / "packaging" / "vendor.toml"
+    path = written(tmp_path, '[sync.sinks.stick]\nkind = "directory"\npath = "/mnt/stick"\n')
+    assert list(load(path, {}, vendor=vendor).settings.sync.sinks) == ["stick"]

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+import traceback
+from collections.abc import Iterator, MutableMapping
 from typing import Any, Literal, TextIO
 
 import structlog
 from structlog.typing import Processor
+
+from appliance.errors import ApplianceError
 
 Format = Literal["console", "json"]
 
@@ -93,7 +96,35 @@ def _one_line(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappin
 
 def _rendering(fmt: Format, out: TextIO) -> list[Processor]:
     if fmt == "json":
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    # A plain traceback: the default shows local variables, which hold patient data.
-    plain = structlog.dev.plain_traceback
-    return [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=plain)]
+        return [_traced, structlog.processors.JSONRenderer()]
+    return [_traced, structlog.dev.ConsoleRenderer(colors=out.isatty())]
+
+
+def _traced(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Put a traceback in place of `exc_info`: places and kinds, no local variable, and no words that quote a value."""
+    found = event.pop("exc_info", None)
+    error = sys.exception() if found is True else found[1] if isinstance(found, tuple) else found
+    if isinstance(error, BaseException):
+        event["exception"] = "\n\n".join(_places(one) for one in _chain(error))
+    return event
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what led to it, latest first."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _places(error: BaseException) -> str:
+    return f"Traceback (most recent call last):\n{''.join(traceback.format_tb(error.__traceback__))}{_said(error)}"
+
+
+def _said(error: BaseException) -> str:
+    """Name an error; its words only where they are ours or the operating system's, and no file's name."""
+    kind = type(error).__qualname__
+    if isinstance(error, OSError):
+        words = str(error) if error.filename is None else error.strerror
+    else:
+        words = str(error) if isinstance(error, ApplianceError) else ""
+    return f"{kind}: {words}" if words else kind

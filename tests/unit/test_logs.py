@@ -88,6 +88,22 @@ def test_a_traceback_shows_no_local_variables(fmt: Format) -> None:
 
 
 @pytest.mark.parametrize("fmt", ["json", "console"])
+def test_a_traceback_says_where_and_what_kind_and_not_what_was_choked_on(fmt: Format) -> None:
+    stream = logged(fmt=fmt)
+    for words in ("Doe^Jane", "/media/stick/Doe^Jane.dcm"):
+        try:
+            try:
+                raise OSError(13, "Permission denied", words) if "/" in words else ValueError(words)
+            except (OSError, ValueError) as error:
+                raise KeyError(f"no place for {words}") from error
+        except KeyError:
+            get_logger("appliance").exception("failed")
+    assert "Doe^Jane" not in stream.getvalue()
+    for wanted in ("test_logs.py", "KeyError", "ValueError", "PermissionError: Permission denied"):
+        assert wanted in stream.getvalue()
+
+
+@pytest.mark.parametrize("fmt", ["json", "console"])
 def test_what_a_peer_sent_cannot_forge_a_line(fmt: Format) -> None:
     stream = logged(fmt=fmt)
     get_logger("appliance").warning("rejected", ae_title="A\n2024 info forged\x1b[2J")
